@@ -1,0 +1,1 @@
+"""Vessel segmentation in X-ray frames: network, losses, metrics, preprocessing, training. No Slicer, no Qt."""
