@@ -1,0 +1,223 @@
+"""X-ray path length and silhouette of a triangle mesh on the detector: exact per pixel ray, numpy only.
+
+How it works
+    Every triangle is cut into detector rows, every row into the pixels between its two edge crossings. A closed
+    surface meets each ray as often going in as coming out, so the length inside is the sum over the crossed
+    triangles of (distance from the source), + when leaving and - when entering. 1 / depth is linear on the detector
+    (perspective), depth itself in a parallel view.
+Why no pixel leaks
+    An edge's crossing with a row is computed from its two end points in the order of their rows, whichever of its two
+    triangles asks, so both get the same number and a pixel between them is counted once.
+Cost
+    Grows with the number of triangles plus the pixels they cover: 50 triangles or 200,000, the same picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from VesselRegistrationLib.c_arm import CArm, FloatArray, ProjectionMode
+from VesselRegistrationLib.vessel_model import VesselModel
+from VesselSegmentationLib.errors import InputError
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+MAX_PIXELS_AT_ONCE = 4_000_000
+"""Large triangles are rasterized in portions of about this many pixels, which bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A model seen by the C-arm, on the detector's pixels."""
+
+    path_length_mm: FloatArray | None
+    """(rows, columns): length of the ray inside the model, mm; None for a model that is not closed."""
+    silhouette: BoolArray
+    """(rows, columns): pixels whose ray meets the model."""
+    c_arm: CArm
+    mode: ProjectionMode
+
+
+@dataclass(frozen=True)
+class _Crossings:
+    """Where rays meet triangles: flat pixel index, depth coordinate and facing, one entry per meeting."""
+
+    pixel: IntArray
+    depth: FloatArray
+    facing: FloatArray
+    """+1 where the ray leaves the model, -1 where it enters."""
+
+
+def transform_points(matrix: FloatArray, points: FloatArray) -> FloatArray:
+    """Points (N, 3) carried by a 4 x 4 matrix, same units."""
+    return np.asarray(points @ matrix[:3, :3].T + matrix[:3, 3])
+
+
+def project_model(
+    model: VesselModel,
+    c_arm: CArm,
+    model_to_isocenter: FloatArray | None = None,
+    mode: ProjectionMode = ProjectionMode.PERSPECTIVE,
+) -> Projection:
+    """The model at a pose (4 x 4, LPS mm, identity if None) as path length and silhouette.
+
+    A model that is not closed has no path length: it gets a silhouette only. Raises InputError where the model
+    reaches behind the X-ray source.
+    """
+    points = model.points_lps if model_to_isocenter is None else transform_points(model_to_isocenter, model.points_lps)
+    if not model.is_closed:
+        return Projection(None, silhouette(points, model.triangles, c_arm, mode), c_arm, mode)
+    length, met = _accumulate(points, model.triangles, c_arm, mode)
+    return Projection(length, met, c_arm, mode)
+
+
+def path_length_mm(
+    points_lps: FloatArray,
+    triangles: NDArray[np.integer],
+    c_arm: CArm,
+    mode: ProjectionMode = ProjectionMode.PERSPECTIVE,
+) -> FloatArray:
+    """Length in mm of each pixel's ray inside a closed mesh. Shape (rows, columns).
+
+    `points_lps` (N, 3) are mm from the isocentre; `triangles` (M, 3) are wound counter-clockwise seen from outside.
+    Example (tested): the ray through the middle of a sphere of radius 20 mm is 40 mm inside.
+    """
+    return _accumulate(points_lps, triangles, c_arm, mode)[0]
+
+
+def silhouette(
+    points_lps: FloatArray,
+    triangles: NDArray[np.integer],
+    c_arm: CArm,
+    mode: ProjectionMode = ProjectionMode.PERSPECTIVE,
+) -> BoolArray:
+    """Pixels whose ray meets the mesh, closed or not. Shape (rows, columns)."""
+    met = np.zeros(c_arm.rows * c_arm.columns, dtype=bool)
+    for crossings in _crossings(points_lps, triangles, c_arm, mode):
+        met[crossings.pixel] = True
+    return met.reshape(c_arm.rows, c_arm.columns)
+
+
+def _accumulate(
+    points: FloatArray, triangles: NDArray[np.integer], c_arm: CArm, mode: ProjectionMode
+) -> tuple[FloatArray, BoolArray]:
+    size = c_arm.rows * c_arm.columns
+    length, met = np.zeros(size), np.zeros(size, dtype=bool)
+    for crossings in _crossings(points, triangles, c_arm, mode):
+        length += np.bincount(crossings.pixel, crossings.facing * crossings.depth, size)
+        met[crossings.pixel] = True
+    shape = (c_arm.rows, c_arm.columns)
+    length = length.reshape(shape)
+    if mode is ProjectionMode.PERSPECTIVE:
+        length *= _obliquity(c_arm)
+    return np.maximum(length, 0.0), met.reshape(shape)
+
+
+def _obliquity(c_arm: CArm) -> FloatArray:
+    """Length along each pixel's ray per mm of depth, >= 1. Shape (rows, columns)."""
+    column0, row0 = c_arm.center_px
+    across = (np.arange(c_arm.columns) - column0) * (c_arm.spacing_mm[1] / c_arm.sid_mm)
+    down = (np.arange(c_arm.rows) - row0) * (c_arm.spacing_mm[0] / c_arm.sid_mm)
+    return np.asarray(np.sqrt(1.0 + down[:, None] ** 2 + across[None, :] ** 2))
+
+
+def _crossings(
+    points: FloatArray, triangles: NDArray[np.integer], c_arm: CArm, mode: ProjectionMode
+) -> Iterator[_Crossings]:
+    """All meetings of pixel rays with triangles, in portions."""
+    pixels = c_arm.project(points, mode)
+    if mode is ProjectionMode.PERSPECTIVE and len(pixels) and not pixels[:, 2].min() > 0:
+        behind = int(np.count_nonzero(~(pixels[:, 2] > 0)))
+        raise InputError(
+            f"{behind} of {len(pixels)} model points lie behind the X-ray source (SOD {c_arm.sod_mm:g} mm). "
+            "Check the model's units, its pose and the SOD."
+        )
+    corners, facing = _corners_by_row(pixels, triangles, c_arm, mode)
+    first = np.maximum(np.ceil(corners[0, 1]), 0).astype(np.int64)
+    count = np.minimum(np.ceil(corners[2, 1]), c_arm.rows).astype(np.int64) - first
+    width = np.minimum(np.ptp(corners[:, 0], axis=0) + 1, c_arm.columns)
+    portion = (np.cumsum(count * width) // MAX_PIXELS_AT_ONCE).astype(np.int64)
+    for start, stop in _runs(portion):
+        yield _fill(corners[:, :, start:stop], facing[start:stop], first[start:stop], count[start:stop], c_arm, mode)
+
+
+def _corners_by_row(
+    pixels: FloatArray, triangles: NDArray[np.integer], c_arm: CArm, mode: ProjectionMode
+) -> tuple[FloatArray, FloatArray]:
+    """Corners of the triangles that reach a pixel row of the detector, from the top one to the bottom one.
+
+    Returns (3 corners, 3 values column / row / linear depth, K triangles) and the facing (K,). The linear depth is
+    what varies linearly on the detector: 1 / depth in perspective, depth itself in a parallel view.
+    """
+    column, row, depth = (np.ascontiguousarray(values) for values in pixels.T)
+    a, b, c = (np.ascontiguousarray(corner) for corner in triangles.T)
+    row_ceiling = np.clip(np.ceil(row), 0, c_arm.rows)
+    reaches = (row_ceiling[a] != row_ceiling[b]) | (row_ceiling[b] != row_ceiling[c])
+    a, b, c = a[reaches], b[reaches], c[reaches]
+    # Twice the signed area. Rows run downwards and the picture is seen from the detector, so a triangle that the
+    # ray leaves through, its outside towards the detector, has a negative one.
+    area = (column[b] - column[a]) * (row[c] - row[a]) - (column[c] - column[a]) * (row[b] - row[a])
+    for _ in range(2):
+        a, b = np.where(row[a] <= row[b], a, b), np.where(row[a] <= row[b], b, a)
+        b, c = np.where(row[b] <= row[c], b, c), np.where(row[b] <= row[c], c, b)
+    linear = 1.0 / depth if mode is ProjectionMode.PERSPECTIVE else depth
+    corners = np.stack([np.stack([values[corner] for values in (column, row, linear)]) for corner in (a, b, c)])
+    return corners, -np.sign(area)
+
+
+def _fill(
+    corners: FloatArray, facing: FloatArray, first: IntArray, count: IntArray, c_arm: CArm, mode: ProjectionMode
+) -> _Crossings:
+    """The pixels inside each triangle: rows between its corners, then columns between its two edges."""
+    top, middle, bottom = corners
+    triangle, row = _expand(first, count)
+    column_a, linear_a = _edge_at_row(top, bottom, triangle, row)
+    upper = row < middle[1][triangle]
+    column_b, linear_b = np.empty_like(column_a), np.empty_like(linear_a)
+    for half, (start, end) in ((upper, (top, middle)), (~upper, (middle, bottom))):
+        column_b[half], linear_b[half] = _edge_at_row(start, end, triangle[half], row[half])
+
+    left, right = np.minimum(column_a, column_b), np.maximum(column_a, column_b)
+    begin = np.clip(np.ceil(left), 0, c_arm.columns).astype(np.int64)
+    length = np.clip(np.ceil(right), 0, c_arm.columns).astype(np.int64) - begin
+    covered = length > 0
+    begin, length = begin[covered], length[covered]
+    column_a, linear_a = column_a[covered], linear_a[covered]
+    slope = (linear_b[covered] - linear_a) / (column_b[covered] - column_a)
+    span, column = _expand(begin, length)
+    linear = linear_a[span] + (column - column_a[span]) * slope[span]
+    return _Crossings(
+        pixel=(row[covered] * c_arm.columns)[span] + column,
+        depth=1.0 / linear if mode is ProjectionMode.PERSPECTIVE else linear,
+        facing=facing[triangle[covered]][span],
+    )
+
+
+def _edge_at_row(
+    start: FloatArray, end: FloatArray, triangle: IntArray, row: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """Column and linear depth where the edges start-end (3, K), start above end, cross the given rows."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        per_row = (end[[0, 2]] - start[[0, 2]]) / (end[1] - start[1])
+    below = row - start[1][triangle]
+    return start[0][triangle] + below * per_row[0][triangle], start[2][triangle] + below * per_row[1][triangle]
+
+
+def _expand(first: IntArray, count: IntArray) -> tuple[IntArray, IntArray]:
+    """Owner and value of first[i], first[i] + 1, ..., count[i] values each. Example: ([5, 9], [2, 1]) to
+    ([0, 0, 1], [5, 6, 9])."""
+    owner = np.repeat(np.arange(len(count)), count)
+    before = np.cumsum(count) - count
+    return owner, np.arange(len(owner)) - (before - first)[owner]
+
+
+def _runs(labels: IntArray) -> list[tuple[int, int]]:
+    """Start and stop of each run of equal labels in a sorted array."""
+    edges = np.flatnonzero(np.diff(labels)) + 1
+    stops = [*edges.tolist(), len(labels)]
+    return list(zip([0, *edges.tolist()], stops, strict=True)) if len(labels) else []
