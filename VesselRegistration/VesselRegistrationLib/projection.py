@@ -138,8 +138,8 @@ def _crossings(
             "Check the model's units, its pose and the SOD."
         )
     corners, facing = _corners_by_row(pixels, triangles, c_arm, mode)
-    first = np.maximum(np.ceil(corners[0, 1]), 0).astype(np.int64)
-    count = np.minimum(np.ceil(corners[2, 1]), c_arm.rows).astype(np.int64) - first
+    first = np.maximum(np.ceil(corners[0, 1]), 0).astype(np.int32)
+    count = np.minimum(np.ceil(corners[2, 1]), c_arm.rows).astype(np.int32) - first
     width = np.minimum(np.ptp(corners[:, 0], axis=0) + 1, c_arm.columns)
     portion = (np.cumsum(count * width) // MAX_PIXELS_AT_ONCE).astype(np.int64)
     for start, stop in _runs(portion):
@@ -154,7 +154,7 @@ def _corners_by_row(
     Returns (3 corners, 3 values column / row / linear depth, K triangles) and the facing (K,). The linear depth is
     what varies linearly on the detector: 1 / depth in perspective, depth itself in a parallel view.
     """
-    column, row, depth = (np.ascontiguousarray(values) for values in pixels.T)
+    column, row, depth = (np.ascontiguousarray(values, dtype=np.float32) for values in pixels.T)
     a, b, c = (np.ascontiguousarray(corner) for corner in triangles.T)
     row_ceiling = np.clip(np.ceil(row), 0, c_arm.rows)
     reaches = (row_ceiling[a] != row_ceiling[b]) | (row_ceiling[b] != row_ceiling[c])
@@ -165,7 +165,7 @@ def _corners_by_row(
     for _ in range(2):
         a, b = np.where(row[a] <= row[b], a, b), np.where(row[a] <= row[b], b, a)
         b, c = np.where(row[b] <= row[c], b, c), np.where(row[b] <= row[c], c, b)
-    linear = 1.0 / depth if mode is ProjectionMode.PERSPECTIVE else depth
+    linear = 1 / depth if mode is ProjectionMode.PERSPECTIVE else depth
     corners = np.stack([np.stack([values[corner] for values in (column, row, linear)]) for corner in (a, b, c)])
     return corners, -np.sign(area)
 
@@ -176,44 +176,48 @@ def _fill(
     """The pixels inside each triangle: rows between its corners, then columns between its two edges."""
     top, middle, bottom = corners
     triangle, row = _expand(first, count)
-    column_a, linear_a = _edge_at_row(top, bottom, triangle, row)
-    upper = row < middle[1][triangle]
-    column_b, linear_b = np.empty_like(column_a), np.empty_like(linear_a)
-    for half, (start, end) in ((upper, (top, middle)), (~upper, (middle, bottom))):
-        column_b[half], linear_b[half] = _edge_at_row(start, end, triangle[half], row[half])
+    height = row.astype(np.float32)
+    below_middle = height >= middle[1][triangle]
+    column_a, linear_a = _edges_at_rows(top, bottom, triangle, height)
+    starts, ends = np.concatenate([top, middle], axis=1), np.concatenate([middle, bottom], axis=1)
+    column_b, linear_b = _edges_at_rows(starts, ends, triangle + len(facing) * below_middle, height)
 
-    left, right = np.minimum(column_a, column_b), np.maximum(column_a, column_b)
-    begin = np.clip(np.ceil(left), 0, c_arm.columns).astype(np.int64)
-    length = np.clip(np.ceil(right), 0, c_arm.columns).astype(np.int64) - begin
-    covered = length > 0
-    begin, length = begin[covered], length[covered]
+    begin = _pixel_after(np.minimum(column_a, column_b), c_arm.columns)
+    length = _pixel_after(np.maximum(column_a, column_b), c_arm.columns) - begin
+    covered = np.flatnonzero(length)
     column_a, linear_a = column_a[covered], linear_a[covered]
     slope = (linear_b[covered] - linear_a) / (column_b[covered] - column_a)
-    span, column = _expand(begin, length)
-    linear = linear_a[span] + (column - column_a[span]) * slope[span]
+    span, column = _expand(begin[covered], length[covered])
+    linear = linear_a[span] + (column.astype(np.float32) - column_a[span]) * slope[span]
+    owner = covered[span]
     return _Crossings(
-        pixel=(row[covered] * c_arm.columns)[span] + column,
-        depth=1.0 / linear if mode is ProjectionMode.PERSPECTIVE else linear,
-        facing=facing[triangle[covered]][span],
+        pixel=row[owner] * c_arm.columns + column,
+        depth=1 / linear if mode is ProjectionMode.PERSPECTIVE else linear,
+        facing=facing[triangle[owner]],
     )
 
 
-def _edge_at_row(
-    start: FloatArray, end: FloatArray, triangle: IntArray, row: IntArray
+def _edges_at_rows(
+    starts: FloatArray, ends: FloatArray, edge: IntArray, row: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Column and linear depth where the edges start-end (3, K), start above end, cross the given rows."""
+    """Column and linear depth where edges (3, K), starts above ends, cross rows; `edge` says which edge for each."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        per_row = (end[[0, 2]] - start[[0, 2]]) / (end[1] - start[1])
-    below = row - start[1][triangle]
-    return start[0][triangle] + below * per_row[0][triangle], start[2][triangle] + below * per_row[1][triangle]
+        per_row = (ends[[0, 2]] - starts[[0, 2]]) / (ends[1] - starts[1])
+    below = row - starts[1][edge]
+    return starts[0][edge] + below * per_row[0][edge], starts[2][edge] + below * per_row[1][edge]
+
+
+def _pixel_after(column: FloatArray, columns: int) -> IntArray:
+    """The first pixel at or after a position, 0 to `columns`."""
+    return np.minimum(np.maximum(np.ceil(column), 0), columns).astype(np.int32)
 
 
 def _expand(first: IntArray, count: IntArray) -> tuple[IntArray, IntArray]:
     """Owner and value of first[i], first[i] + 1, ..., count[i] values each. Example: ([5, 9], [2, 1]) to
     ([0, 0, 1], [5, 6, 9])."""
-    owner = np.repeat(np.arange(len(count)), count)
-    before = np.cumsum(count) - count
-    return owner, np.arange(len(owner)) - (before - first)[owner]
+    owner = np.repeat(np.arange(len(count), dtype=np.int32), count)
+    before = np.cumsum(count, dtype=np.int32) - count
+    return owner, np.arange(len(owner), dtype=np.int32) - (before - first)[owner]
 
 
 def _runs(labels: IntArray) -> list[tuple[int, int]]:
