@@ -1,0 +1,114 @@
+"""How the segmentation network is trained: every choice in one place, with the paper's and the recommended ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from VesselSegmentationLib.errors import InputError
+
+CHOICES = {
+    "field_of_view": ("lower", "upper", "both"),
+    "loss": ("dice", "bce", "dice+ce"),
+    "optimizer": ("adam", "adamw", "sgd"),
+    "schedule": ("constant", "cosine"),
+    "upsampling_mode": ("nearest", "bilinear"),
+}
+
+
+@dataclass(frozen=True)
+class SegmentationTrainingSettings:
+    """Settings of one training. It ends at `iterations`, `epochs` or `minutes`, whichever comes first.
+
+    Raises InputError for values that make no sense.
+    """
+
+    field_of_view: str = "both"
+    loss: str = "dice+ce"
+    learning_rate: float = 2e-3
+    batch_size: int = 8
+    iterations: int | None = None
+    epochs: float | None = None
+    minutes: float | None = None
+    optimizer: str = "adamw"
+    weight_decay: float = 1e-4
+    schedule: str = "cosine"
+    warm_up_iterations: int = 50
+    gradient_clip: float | None = 5.0
+    """Largest norm of the gradient; None: not clipped."""
+    width: int = 16
+    upsampling_mode: str = "nearest"
+    augment: bool = True
+    seed: int = 1
+    threads: int = 1
+    device: str = "cpu"
+    amp: bool = True
+    """bfloat16 autocast of the forward pass; sums and losses stay float32."""
+    channels_last: bool = True
+    validate_every: int = 100
+    """Iterations between two validations; the best one's weights are kept."""
+    validation_frames: int = 64
+    """At most so many frames are validated on while training, evenly spread; all of them at the end."""
+    checkpoint_minutes: float = 2.0
+    version: str = "0.1.0"
+
+    def __post_init__(self) -> None:
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise InputError(f"Training {name} {getattr(self, name)!r} must be one of {', '.join(choices)}.")
+        for name in ("learning_rate", "iterations", "epochs", "minutes", "gradient_clip"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise InputError(f"Training {name} {value!r} must be a positive number.")
+        for name in ("batch_size", "threads", "validate_every", "validation_frames"):
+            if getattr(self, name) < 1:
+                raise InputError(f"Training {name} {getattr(self, name)!r} must be 1 or more.")
+        if self.iterations is None and self.epochs is None and self.minutes is None:
+            raise InputError("Training needs an end: set iterations, epochs or minutes.")
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> SegmentationTrainingSettings:
+        """Named settings, with `changes` on top: paper_lower, paper_upper or recommended."""
+        if name not in PRESETS:
+            raise InputError(f"Training preset {name!r} is unknown; choose one of {', '.join(PRESETS)}.")
+        return cls(**{**PRESETS[name], **changes})
+
+    def iteration_limit(self, frames: int) -> float:
+        """Iterations after which the training ends for a set of so many frames; infinite when only time ends it."""
+        limit = math.inf if self.iterations is None else float(self.iterations)
+        if self.epochs is not None:
+            limit = min(limit, max(1.0, float(round(self.epochs * frames / self.batch_size))))
+        return limit
+
+    def rate_at(self, iteration: int, share_done: float) -> float:
+        """Learning rate: linear warm-up, then constant or a half cosine to zero over the share of training done."""
+        rate = self.learning_rate
+        if self.schedule == "cosine":
+            rate *= 0.5 * (1 + math.cos(math.pi * min(max(share_done, 0.0), 1.0)))
+        return rate * min(1.0, (iteration + 1) / (self.warm_up_iterations + 1))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return dataclasses.asdict(self)
+
+
+_PAPER: dict[str, Any] = {
+    "optimizer": "adam",
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "warm_up_iterations": 0,
+    "gradient_clip": None,
+    "width": 32,
+    "amp": False,
+    "augment": False,
+    "epochs": 100,
+}
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper_lower": {**_PAPER, "field_of_view": "lower", "loss": "dice", "learning_rate": 1e-5, "batch_size": 8},
+    "paper_upper": {**_PAPER, "field_of_view": "upper", "loss": "bce", "learning_rate": 0.1, "batch_size": 4},
+    "recommended": {"minutes": 30.0},
+}
+"""Section II-D gives loss, rate and batch of the paper's two trainings. Optimizer, width, number of epochs and the
+absence of augmentation are assumptions there: the paper does not name them."""

@@ -1,0 +1,218 @@
+"""Networks on disk: a folder in the style of a MONAI bundle that says what it is, and is refused when it is not.
+
+    metadata.json                what the network is, was trained on and is meant for; scores; SHA-256 of weights
+    models/model.safetensors     the weights, half precision to save space (loaded as float32)
+    docs/README.md               the model card
+
+Nothing in the folder is executed: the network is built by a function registered in this process under the name in
+the metadata, from plain numbers and words that the function checks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from_bytes
+from safetensors.torch import save as tensors_to_bytes
+from torch import nn
+
+from VesselSegmentationLib.errors import UserError, WeightsError
+from VesselSegmentationLib.files import write_atomically
+
+FORMAT = "vessel-registration network 1"
+METADATA_FILE = "metadata.json"
+WEIGHTS_FILE = "models/model.safetensors"
+CARD_FILE = "docs/README.md"
+REMEDY = "Train the network again, or get the project's Resources folder again."
+
+NetworkBuilder = Callable[..., nn.Module]
+
+
+def _build_dru_net(**hyper_parameters: Any) -> nn.Module:
+    from VesselSegmentationLib.dru_net import DruNet
+
+    return DruNet(**hyper_parameters)
+
+
+_BUILDERS: dict[str, NetworkBuilder] = {"DruNet": _build_dru_net}
+
+
+def register_network(name: str, builder: NetworkBuilder) -> None:
+    """Let folders of network `name` be loaded with `builder(**hyper_parameters)`.
+
+    The builder must check its arguments (raise UserError, ValueError or TypeError). Registering a name again with
+    another builder raises ValueError: two networks of one name would load each other's weights.
+    """
+    if _BUILDERS.setdefault(name, builder) is not builder:
+        raise ValueError(f"A network named {name!r} is already registered.")
+
+
+@dataclass(frozen=True)
+class NetworkMetadata:
+    """What metadata.json says, apart from file names and versions of libraries.
+
+    `inputs` and `outputs` put in words what goes in and comes out (shape, units, meaning of values); `scores` are
+    measured numbers with the data they were measured on.
+    """
+
+    network: str
+    hyper_parameters: Mapping[str, Any]
+    version: str = "0.1.0"
+    description: str = ""
+    training_data: str = ""
+    intended_use: str = "Research only. Not for diagnosis or treatment."
+    inputs: str = ""
+    outputs: str = ""
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+    precision: str = ""
+
+    def as_json(self) -> str:
+        """The file's text, in MONAI-bundle vocabulary where that has a word for it."""
+        import monai
+        import numpy
+
+        document = {
+            "format": FORMAT,
+            "version": self.version,
+            "monai_version": monai.__version__,
+            "pytorch_version": torch.__version__.split("+")[0],
+            "numpy_version": numpy.__version__,
+            "description": self.description,
+            "data_source": self.training_data,
+            "intended_use": self.intended_use,
+            "eval_metrics": dict(self.scores),
+            "network_data_format": {"inputs": self.inputs, "outputs": self.outputs},
+            "network": {"name": self.network, "hyper_parameters": dict(self.hyper_parameters)},
+            "weights": {"file": WEIGHTS_FILE, "sha256": self.sha256, "precision": self.precision},
+        }
+        return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def save_network(
+    module: nn.Module, folder: Path | str, metadata: NetworkMetadata, *, half: bool = True, card: str | None = None
+) -> NetworkMetadata:
+    """Write a network folder; returns the metadata with the checksum and precision filled in.
+
+    Args:
+        half: store float16, which halves the file. Values too large for it are refused with WeightsError.
+        card: text of docs/README.md; left as it is when None.
+    """
+    folder = Path(folder)
+    if metadata.network not in _BUILDERS:
+        raise WeightsError(f"Network {metadata.network!r} is not registered: it could be saved but never loaded.")
+    content = tensors_to_bytes({name: _stored(name, value, half) for name, value in module.state_dict().items()})
+    complete = NetworkMetadata(
+        **{
+            **vars(metadata),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "precision": "float16" if half else "float32",
+        }
+    )
+    text = complete.as_json()
+    write_atomically(folder / WEIGHTS_FILE, content)
+    write_atomically(folder / METADATA_FILE, text)
+    if card is not None:
+        write_atomically(folder / CARD_FILE, card)
+    return complete
+
+
+def _stored(name: str, value: torch.Tensor, half: bool) -> torch.Tensor:
+    value = value.detach().to("cpu")
+    if not value.is_floating_point():
+        return value.contiguous()
+    if not torch.isfinite(value).all():
+        raise WeightsError(f"Weights {name} hold values that are not finite: the training diverged; lower its rate.")
+    value = value.to(torch.float16 if half else torch.float32).contiguous()
+    if not torch.isfinite(value).all():
+        raise WeightsError(f"Weights {name} are too large for half precision: save with half=False.")
+    return value
+
+
+def load_metadata(folder: Path | str) -> NetworkMetadata:
+    """Read and check metadata.json. Raises WeightsError naming the file and the remedy."""
+    path = Path(folder) / METADATA_FILE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WeightsError(f"There is no network in {path.parent}: {METADATA_FILE} is missing. {REMEDY}") from None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} cannot be read ({error}). {REMEDY}") from error
+    try:
+        if document["format"] != FORMAT:
+            raise WeightsError(f"{path} has format {document['format']!r}, expected {FORMAT!r}. {REMEDY}")
+        network, weights, data = document["network"], document["weights"], document["network_data_format"]
+        metadata = NetworkMetadata(
+            network=network["name"],
+            hyper_parameters=network["hyper_parameters"],
+            version=document["version"],
+            description=document["description"],
+            training_data=document["data_source"],
+            intended_use=document["intended_use"],
+            inputs=data["inputs"],
+            outputs=data["outputs"],
+            scores=document["eval_metrics"],
+            sha256=weights["sha256"],
+            precision=weights["precision"],
+        )
+    except (KeyError, TypeError) as error:
+        raise WeightsError(f"{path} lacks {error}. {REMEDY}") from error
+    if not isinstance(metadata.hyper_parameters, dict) or not isinstance(metadata.network, str):
+        raise WeightsError(f"{path} does not describe a network. {REMEDY}")
+    return metadata
+
+
+def load_network(folder: Path | str, network: str | None = None) -> tuple[nn.Module, NetworkMetadata]:
+    """Network with its weights, in evaluation mode and float32 on the CPU, and its metadata.
+
+    Args:
+        network: the registered name that is expected; any registered one when None.
+
+    Raises WeightsError when a file is missing, changed, or belongs to another network.
+    """
+    folder = Path(folder)
+    metadata = load_metadata(folder)
+    if network is not None and metadata.network != network:
+        raise WeightsError(f"{folder} holds the network {metadata.network!r}, not {network!r}: choose another folder.")
+    module = _built(metadata, folder)
+    tensors = _checked_tensors(folder / WEIGHTS_FILE, metadata.sha256)
+    expected = module.state_dict()
+    if {name: value.shape for name, value in tensors.items()} != {name: v.shape for name, v in expected.items()}:
+        raise WeightsError(
+            f"{folder / WEIGHTS_FILE} does not fit {metadata.network} {dict(metadata.hyper_parameters)}. {REMEDY}"
+        )
+    module.load_state_dict({name: value.to(expected[name].dtype) for name, value in tensors.items()})
+    return module.eval(), metadata
+
+
+def _built(metadata: NetworkMetadata, folder: Path) -> nn.Module:
+    builder = _BUILDERS.get(metadata.network)
+    if builder is None:
+        known = ", ".join(sorted(_BUILDERS))
+        raise WeightsError(f"{folder} holds the unknown network {metadata.network!r}; known are {known}. {REMEDY}")
+    try:
+        return builder(**metadata.hyper_parameters)
+    except (UserError, ValueError, TypeError) as error:
+        path = folder / METADATA_FILE
+        raise WeightsError(f"{path} describes an impossible {metadata.network}: {error} {REMEDY}") from error
+
+
+def _checked_tensors(path: Path, sha256: str) -> dict[str, torch.Tensor]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror}). {REMEDY}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise WeightsError(f"{path} was changed after saving (SHA-256 {found[:12]}, not {sha256[:12]}). {REMEDY}")
+    try:
+        return tensors_from_bytes(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise WeightsError(f"{path} is no safetensors file ({error}). {REMEDY}") from error
