@@ -1,0 +1,71 @@
+"""What a good match is: Dice of the warped against the fixed picture (equation 5), at several scales, and a prior.
+
+Pictures are (B, 1, S, S) with values in [0, 1]; matrices (B, 3, 3) carry moving to fixed in normalized coordinates.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+SCALES = (1, 2, 4, 8)
+"""Factors by which both pictures are averaged: the coarse ones still overlap, and so still have a gradient, when thin
+vessels do not."""
+_SMOOTHING = 1e-5
+
+ROTATION_SPREAD_RAD = 0.2
+LOG_SCALE_SPREAD = 0.15
+NON_SIMILARITY_SPREAD = 0.06
+"""How far a rotation, the logarithm of the scale, and stretch or shear usually lie from zero in a C-arm view whose
+angles are right to some degrees: the widths of the prior."""
+
+
+def dice_loss(warped: Tensor, fixed: Tensor) -> Tensor:
+    """Equation 5, 1 - 2 TP / (2 TP + FN + FP), with TP = sum of products. Shape (B,)."""
+    overlap = 2 * (warped * fixed).sum(dim=(1, 2, 3))
+    whole = warped.sum(dim=(1, 2, 3)) + fixed.sum(dim=(1, 2, 3))
+    return 1 - (overlap + _SMOOTHING) / (whole + _SMOOTHING)
+
+
+def multiscale_dice_loss(warped: Tensor, fixed: Tensor, scales: tuple[int, ...] = SCALES) -> Tensor:
+    """Mean of equation 5 over coarser and coarser pictures. Shape (B,)."""
+    losses = []
+    for factor in scales:
+        small, target = avg_pool2d(warped, factor), avg_pool2d(fixed, factor)
+        # A thin vessel averaged over 8 pixels is faint; the square root keeps its weight beside a thick one.
+        losses.append(dice_loss(small, target) if factor == 1 else dice_loss(_lifted(small), _lifted(target)))
+    return torch.stack(losses).mean(dim=0)
+
+
+def _lifted(picture: Tensor) -> Tensor:
+    return (picture.clamp(min=0) + 1e-6).sqrt()
+
+
+def similarity_parts(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Rotation in radians, logarithm of the scale, and the size of stretch and shear, of (B, 3, 3). Each (B,)."""
+    a, b, c, d = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 0], matrix[:, 1, 1]
+    cosine, sine = (a + d) / 2, (c - b) / 2
+    scale = (cosine.square() + sine.square()).clamp(min=1e-6).sqrt()
+    other = ((a - d).square() + (b + c).square()).div(4).clamp(min=1e-12).sqrt()
+    return torch.atan2(sine, cosine), scale.log(), other / scale
+
+
+def prior_loss(matrix: Tensor) -> Tensor:
+    """Squared distance from the identity in units of the spreads above; translation is free. Shape (B,).
+
+    Overlap alone slides and shears straight vessels at no cost; this keeps the match physical.
+    """
+    rotation, log_scale, other = similarity_parts(matrix)
+    return (
+        (rotation / ROTATION_SPREAD_RAD).square()
+        + (log_scale / LOG_SCALE_SPREAD).square()
+        + (other / NON_SIMILARITY_SPREAD).square()
+    )
+
+
+def point_loss(matrix: Tensor, true_matrix: Tensor, points: Tensor) -> Tensor:
+    """Mean distance between points (B, N, 2) carried by both matrices, normalized units. Shape (B,)."""
+    difference = (matrix - true_matrix)[:, :2]
+    moved = points @ difference[:, :, :2].transpose(1, 2) + difference[:, :, 2][:, None]
+    return moved.square().sum(dim=2).add(1e-8).sqrt().mean(dim=1)

@@ -1,0 +1,196 @@
+"""One frame registered to a model, from reading's results to an affine match: the main job, without files.
+
+The order of the work: project the model at the header's angles, cut the region of interest, find the vessels, match,
+and say what came of it. A frame in which the match means nothing is refused with a reason; bad input raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from VesselRegistrationLib.affine import RegionOfInterest, frame_affine_to_isocenter
+from VesselRegistrationLib.c_arm import CArm, FloatArray, ProjectionMode
+from VesselRegistrationLib.projection import Projection, project_model, transform_points
+from VesselRegistrationLib.vessel_model import VesselModel
+from VesselRegistrationLib.xray_run import XRayRun
+from VesselSegmentationLib.errors import InputError
+
+if TYPE_CHECKING:
+    from VesselRegistrationLib.matching import AffineMatch, AffineMatcher, MatchSettings
+
+BoolArray = NDArray[np.bool_]
+Segment = Callable[[NDArray[np.generic]], NDArray[np.floating]]
+"""From a frame (rows, columns) to its vessel probability on the same pixels."""
+
+SMALLEST_MASK_SHARE = 0.0005
+LARGEST_MASK_SHARE = 0.5
+"""Masks that cover less or more of the frame than this hold no vessel tree: empty, or flooded."""
+ROI_MARGIN = 0.05
+"""Margin of the automatic region of interest, as a share of the model's extent."""
+
+
+class Status(str, Enum):
+    """What came of a frame."""
+
+    REGISTERED = "registered"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class FrameRegistration:
+    """All that is known about one registered (or refused) frame. Pictures are on the frame's own pixels."""
+
+    run: str
+    frame: int
+    image: NDArray[np.generic]
+    c_arm: CArm
+    model_to_isocenter: FloatArray
+    """(4, 4) LPS mm: the pose that the projection was made at, before matching."""
+    projection: Projection
+    roi: RegionOfInterest
+    probability: NDArray[np.floating]
+    threshold: float
+    status: Status
+    reason: str
+    """Why it was refused, or an empty string."""
+    match: AffineMatch | None
+
+    @property
+    def vessels(self) -> BoolArray:
+        """The hard vessel mask."""
+        return np.asarray(self.probability >= self.threshold)
+
+    def matched_model_to_isocenter(self) -> FloatArray | None:
+        """Model points to where the match shows them, (4, 4) LPS mm: an affine, not a rigid pose."""
+        if self.match is None:
+            return None
+        return frame_affine_to_isocenter(self.match.projection_to_frame, self.c_arm) @ self.model_to_isocenter
+
+    def matched_points_lps(self, points_lps: FloatArray) -> FloatArray:
+        """Model points (N, 3) where the match shows them, mm from the isocentre."""
+        matrix = self.matched_model_to_isocenter()
+        return transform_points(self.model_to_isocenter if matrix is None else matrix, points_lps)
+
+
+@dataclass(frozen=True)
+class RegistrationSettings:
+    """Choices of a registration that have a usual answer."""
+
+    threshold: float = 0.5
+    """Vessel probability from which a pixel counts as vessel."""
+    mode: ProjectionMode = ProjectionMode.PERSPECTIVE
+    match: MatchSettings | None = None
+
+
+def register_frame(
+    model: VesselModel,
+    run: XRayRun,
+    frame: int,
+    segment: Segment,
+    matcher: AffineMatcher,
+    roi: RegionOfInterest | None = None,
+    model_to_isocenter: FloatArray | None = None,
+    settings: RegistrationSettings = RegistrationSettings(),
+) -> FrameRegistration:
+    """Lay the model's projection on the vessels of one frame.
+
+    `roi` is in frame pixels; None takes the projected model's bounding box. `model_to_isocenter` (4, 4) LPS mm is
+    where the model is thought to be; None: its own coordinates are those of the isocentre.
+    Raises InputError or MissingGeometryError for what cannot be computed; refuses, without raising, a frame whose
+    vessels cannot carry a match.
+    """
+    image = run.frames[checked_frame(run, frame)]
+    c_arm = run.c_arm(frame)
+    pose = np.eye(4) if model_to_isocenter is None else model_to_isocenter
+    projection = project_model(model, c_arm, pose, settings.mode)
+    if roi is None:
+        roi = automatic_roi(projection.silhouette)
+    roi.checked(c_arm.rows, c_arm.columns)
+    probability = segment(image)
+    reason = _unusable(probability >= settings.threshold)
+    match = None
+    if not reason:
+        match = _matched(matcher, projection, probability, roi, settings)
+        reason = _too_poor(match)
+    return FrameRegistration(
+        run=run.name,
+        frame=frame,
+        image=image,
+        c_arm=c_arm,
+        model_to_isocenter=pose,
+        projection=projection,
+        roi=roi,
+        probability=probability,
+        threshold=settings.threshold,
+        status=Status.REFUSED if reason else Status.REGISTERED,
+        reason=reason,
+        match=match,
+    )
+
+
+def checked_frame(run: XRayRun, frame: int) -> int:
+    """The frame's index, if the run has it; otherwise raises InputError."""
+    if not 0 <= frame < len(run.frames):
+        raise InputError(f"Frame {frame} does not exist: the run has frames 0 to {len(run.frames) - 1}.")
+    return frame
+
+
+def automatic_roi(silhouette: BoolArray, margin: float = ROI_MARGIN) -> RegionOfInterest:
+    """Bounding box of the projected model, a little larger. Raises InputError when none of it is in the picture."""
+    rows, columns = np.flatnonzero(silhouette.any(axis=1)), np.flatnonzero(silhouette.any(axis=0))
+    if not len(rows):
+        raise InputError(
+            "The projected model lies wholly outside the picture. Give a start with --initial-pose, "
+            "or check the model's coordinates and the run's table position."
+        )
+    bounds = []
+    for indices, size in ((columns, silhouette.shape[1]), (rows, silhouette.shape[0])):
+        extra = max(2, round(margin * len(indices)))
+        first, last = max(0, int(indices[0]) - extra), min(size - 1, int(indices[-1]) + extra)
+        bounds.append((first, last - first + 1))
+    (x, width), (y, height) = bounds
+    return RegionOfInterest(x, y, width, height)
+
+
+def _matched(
+    matcher: AffineMatcher,
+    projection: Projection,
+    probability: NDArray[np.floating],
+    roi: RegionOfInterest,
+    settings: RegistrationSettings,
+) -> AffineMatch:
+    from VesselRegistrationLib.matching import MatchSettings
+
+    # The matcher reads 0.5 as the border of a vessel; another threshold means another mask.
+    vessels = probability if settings.threshold == 0.5 else (probability >= settings.threshold)
+    return matcher.match(projection.silhouette, vessels, roi, settings.match or MatchSettings())
+
+
+def _unusable(vessels: BoolArray) -> str:
+    """Why a mask cannot carry a match, or an empty string."""
+    share = float(vessels.mean())
+    if share < SMALLEST_MASK_SHARE:
+        return (
+            f"No vessels were found: the mask covers {share:.3%} of the frame. Choose a frame with contrast agent "
+            "or lower the threshold."
+        )
+    if share > LARGEST_MASK_SHARE:
+        return f"The vessel mask covers {share:.0%} of the frame, so it is not a vessel tree. Raise the threshold."
+    return ""
+
+
+def _too_poor(match: AffineMatch) -> str:
+    from VesselRegistrationLib.matching import POOR_DSC
+
+    if match.overlap.dsc >= POOR_DSC:
+        return ""
+    return (
+        f"The best match overlaps the vessels with a DSC of only {match.overlap.dsc:.2f} (below {POOR_DSC:.2f}). "
+        "Check that model and run are of one patient, draw the region of interest closer, or give a start pose."
+    )
