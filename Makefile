@@ -1,0 +1,60 @@
+# `make help` lists what can be made. Variables: PYTHON, TORCH_BUILD (see scripts/setup.sh), THREADS, PYTEST_ARGS.
+
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := $(VENV)/.setup-stamp
+BENCHMARK_SETUP := $(VENV)/.benchmark-stamp
+PINS := requirements.txt requirements-torch.txt requirements-dev.txt pyproject.toml setup.py scripts/setup.sh
+
+# One thread: the same sums in the same order on every computer, and no cores fought over.
+THREADS ?= 1
+export OMP_NUM_THREADS := $(THREADS)
+export PYTHON TORCH_BUILD
+export MPLBACKEND := Agg
+ifeq ($(shell uname -s),Linux)
+export VTK_DEFAULT_OPENGL_WINDOW ?= vtkEGLRenderWindow
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint benchmark clean distclean FORCE
+
+help:
+	@echo "make setup      .venv with the pinned requirements and this project"
+	@echo "make demo       setup, then one registration from beginning to end, in demo-output/"
+	@echo "make test       setup, then ruff, mypy and pytest"
+	@echo "make lint       setup, then ruff and mypy alone"
+	@echo "make benchmark  setup, then every Testing/Benchmarks/benchmark_*.py"
+	@echo "make clean      remove what the targets above made, but for .venv"
+	@echo "make distclean  clean, and remove .venv"
+
+setup: $(SETUP)
+
+# Also when the environment's Python is gone, as after an upgrade of the system.
+$(SETUP): $(PINS) $(if $(wildcard $(BIN)/python),,FORCE)
+	@scripts/setup.sh
+
+demo: $(SETUP)
+	$(BIN)/vessel-registration demo --output demo-output
+
+lint: $(SETUP)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+$(BENCHMARK_SETUP): $(SETUP) $(wildcard requirements-benchmark.txt)
+	@test ! -f requirements-benchmark.txt || \
+		$(BIN)/python -m pip install --quiet --requirement requirements-benchmark.txt --constraint requirements.txt
+	@touch $@
+
+benchmark: $(BENCHMARK_SETUP)
+	@scripts/run_benchmarks.sh
+
+clean:
+	rm -rf build demo-output .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	find VesselSegmentation VesselRegistration Testing Resources scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
