@@ -5,8 +5,13 @@ Three steps, the same in training and in use:
     2 clip          everything outside the window, shutters included, becomes exactly 0 or 1
     3 standardize   mean 0 and standard deviation 1 over the pixels strictly between 0 and 1
 
-A shutter is what lies within 3 % of the frame's range of its lowest or highest value, where that covers at least 1 %
-of the frame and 5 % of its outermost pixels. Vessels are expected to be darker than their surroundings (contrast
+A shutter is told from the frame's histogram and its outermost pixels, by either of two signs:
+    painted      one grey level at either end of the histogram, on at least 1 % of the frame and 5 % of its border
+    lead         a separate heap at the dark end with a valley after it, on at least 1 % of the frame and 15 % of its
+                 border; bright heaps are no shutters but the background of subtracted pictures
+It is believed only if it leaves at least 10 % of the frame.
+
+Vessels are expected to be darker than their surroundings (contrast
 agent, MONOCHROME2).
 """
 
@@ -22,48 +27,63 @@ if TYPE_CHECKING:
 
 LEVELS = 1024
 """Grey levels that a frame is sorted into to find its percentiles."""
-SHUTTER_RANGE = 0.03
-"""Shutters of lead are not one grey level, nor are painted ones after a lossy compression."""
-SHUTTER_SHARE = 0.01
-SHUTTER_EDGE_SHARE = 0.05
+SHUTTER_SHARE, OPEN_SHARE = 0.01, 0.1
+PAINTED_RANGE, PAINTED_EDGE_SHARE = 0.005, 0.05
+LEAD_RANGE, LEAD_EDGE_SHARE = 0.4, 0.15
+VALLEY_WIDTH, VALLEY_DEPTH = 0.02, 0.25
+"""A valley: as wide as this share of the range, with less than this share of the pixels of an even histogram."""
 PERCENTILES = (1.0, 99.0)
 SMALLEST_DEVIATION = 0.02
 """Frames flatter than this share of their window are not blown up to noise."""
+CONSTANT = 1e-5
+"""A range smaller than this share of the largest value is rounding, not contrast."""
 
 
 def _edge(image: NDArray[np.generic]) -> NDArray[np.generic]:
     return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
 
 
+def _shutter_levels(histogram: NDArray[np.integer], edge: NDArray[np.integer], lead: bool) -> int:
+    """How many levels from the start of a histogram (its first level is occupied) belong to a shutter; 0: none."""
+    total, levels = histogram.sum(), len(histogram)
+
+    def covers(count: int, edge_share: float) -> bool:
+        return bool(histogram[:count].sum() >= SHUTTER_SHARE * total and edge[:count].sum() >= edge_share * edge.sum())
+
+    if lead:
+        width = max(2, round(VALLEY_WIDTH * levels))
+        inside = np.cumsum(histogram)
+        is_valley = inside[width:] - inside[:-width] < VALLEY_DEPTH * width * total / levels
+        starts = np.flatnonzero(is_valley[: round(LEAD_RANGE * levels)])
+        for valley in np.split(starts, np.flatnonzero(np.diff(starts) > 1) + 1):
+            if valley.size and covers(middle := int(valley[0] + valley[-1] + width) // 2, LEAD_EDGE_SHARE):
+                return middle
+    painted = max(1, round(PAINTED_RANGE * levels))
+    return painted if covers(painted, PAINTED_EDGE_SHARE) else 0
+
+
 def intensity_window(frame: NDArray[np.generic]) -> tuple[float, float]:
     """Grey values that become 0 and 1. `frame` is (rows, columns) of any real type; low == high when it is constant."""
     lowest, highest = float(frame.min()), float(frame.max())
-    if highest <= lowest:
+    if highest - lowest <= CONSTANT * max(abs(lowest), abs(highest)):
         return lowest, lowest
-    if frame.dtype == np.uint8:
-        levels, step, start, count = frame, 1.0, 0.0, 256
-    else:
-        step, start, count = (highest - lowest) / (LEVELS - 1), lowest, LEVELS
-        levels = np.rint((frame.astype(np.float32) - np.float32(lowest)) * np.float32(1 / step)).astype(np.int32)
-        np.clip(levels, 0, count - 1, out=levels)
+    count = int(highest - lowest) + 1 if frame.dtype == np.uint8 else LEVELS
+    step = (highest - lowest) / (count - 1)
+    levels = np.rint((frame.astype(np.float32) - np.float32(lowest)) * np.float32(1 / step)).astype(np.int32)
+    np.clip(levels, 0, count - 1, out=levels)
     histogram = np.bincount(levels.ravel(), minlength=count)
     edge = np.bincount(_edge(levels), minlength=count)
-    occupied = np.flatnonzero(histogram)
+    first = _shutter_levels(histogram, edge, lead=True)
+    last = count - _shutter_levels(histogram[::-1], edge[::-1], lead=False)
     inside = histogram.copy()
-    near = max(1, round(SHUTTER_RANGE * (int(occupied[-1]) - int(occupied[0]))))
-    for extreme in (slice(occupied[0], occupied[0] + near), slice(occupied[-1] + 1 - near, occupied[-1] + 1)):
-        if (
-            histogram[extreme].sum() >= SHUTTER_SHARE * frame.size
-            and edge[extreme].sum() >= SHUTTER_EDGE_SHARE * edge.sum()
-        ):
-            inside[extreme] = 0
-    if np.count_nonzero(inside) < 2:
+    inside[:first] = inside[last:] = 0
+    if np.count_nonzero(inside) < 2 or inside.sum() < OPEN_SHARE * frame.size:
         inside = histogram
     share = np.cumsum(inside) / inside.sum()
     low, high = (int(np.searchsorted(share, percent / 100)) for percent in PERCENTILES)
     if high <= low:
-        low, high = int(occupied[0]), int(occupied[-1])
-    return start + low * step, start + high * step
+        low, high = 0, count - 1
+    return lowest + low * step, lowest + high * step
 
 
 def windowed(frame: NDArray[np.generic], low: float, high: float) -> NDArray[np.float32]:

@@ -31,6 +31,7 @@ from VesselSegmentationLib.datasets import FolderDataset, PoolDataset, Segmentat
 from VesselSegmentationLib.dru_net import DruNet
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.files import write_atomically
+from VesselSegmentationLib.inference import thread_count
 from VesselSegmentationLib.intensity import intensity_window, standardize, windowed
 from VesselSegmentationLib.losses import LOSSES
 from VesselSegmentationLib.metrics import THRESHOLD, Overlap, OverlapSummary, overlap_metrics, summarize
@@ -79,18 +80,6 @@ class _State:
     best_iteration: int = 0
     best: Tensors = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
-
-
-@contextmanager
-def thread_count(threads: int | None) -> Iterator[None]:
-    """Torch on so many threads, the former number restored afterwards. None leaves it alone."""
-    former = torch.get_num_threads()
-    try:
-        if threads is not None:
-            torch.set_num_threads(threads)
-        yield
-    finally:
-        torch.set_num_threads(former)
 
 
 def batch_of(dataset: SegmentationDataset, indices: NDArray[np.integer]) -> tuple[torch.Tensor, torch.Tensor]:
