@@ -7,6 +7,8 @@ kept. Coarse by nature: the default layer has one value per 16 x 16 network pixe
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -41,7 +43,7 @@ def attention_map(
     All zero where the network finds no vessel in the frame.
 
     Args:
-        network: in evaluation mode, not fused (gradients are needed), for example `VesselSegmenter.network`.
+        network: for example `VesselSegmenter.network`; a copy of it is used.
         layer: name of one of its parts: "bottleneck", "encoder.3", "decoder.0" and so on.
 
     Raises InputError for an unknown layer or anything but one finite grey frame.
@@ -54,9 +56,9 @@ def attention_map(
         raise InputError(f"The network has no layer {layer!r}; choose for example one of {', '.join(blocks[:10])}.")
     picture = np.asarray(frame)
     grid = NetworkGrid.of(picture, side)
-    network.eval()
-    explain = GradCAM(_ForegroundLogits(network), f"network.{layer}", postprocessing=_share_of_largest)
-    tensor = torch.from_numpy(grid.to_network(picture))[None, None]
+    own = copy.deepcopy(network).eval()  # MONAI leaves its hooks and gradients behind
+    explain = GradCAM(_ForegroundLogits(own), f"network.{layer}", postprocessing=_share_of_largest)
+    tensor = torch.from_numpy(grid.to_network(picture))[None, None].requires_grad_()
     with torch.enable_grad():
         attention = explain(tensor, class_idx=0)
     return np.clip(grid.to_frame(torch.as_tensor(attention)[0, 0].detach().numpy()), 0, 1)

@@ -107,6 +107,15 @@ class NetworkGrid:
         network[self.content] = small >= 0.5
         return network
 
+    def coverage_to_network(self, mask: ArrayLike) -> NDArray[np.float32]:
+        """Mask or probability (rows, columns) to (side, side): the share of each network pixel that is vessel.
+
+        Unlike `mask_to_network` it keeps vessels that are thinner than a network pixel.
+        """
+        network = np.zeros((self.side, self.side), np.float32)
+        network[self.content] = _resize(self._checked(np.asarray(mask, dtype=np.float32)), self.content_shape)
+        return network
+
     def to_frame(self, network_image: ArrayLike) -> NDArray[np.float32]:
         """Picture on the network's square (probabilities, attention) to the frame's pixels, bilinear, float32."""
         picture = np.asarray(network_image)
