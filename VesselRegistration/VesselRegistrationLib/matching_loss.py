@@ -32,10 +32,19 @@ def multiscale_dice_loss(warped: Tensor, fixed: Tensor, scales: tuple[int, ...] 
     """Mean of equation 5 over coarser and coarser pictures. Shape (B,)."""
     losses = []
     for factor in scales:
-        small, target = avg_pool2d(warped, factor), avg_pool2d(fixed, factor)
-        # A thin vessel averaged over 8 pixels is faint; the square root keeps its weight beside a thick one.
-        losses.append(dice_loss(small, target) if factor == 1 else dice_loss(_lifted(small), _lifted(target)))
+        if factor == 1:
+            losses.append(dice_loss(warped, fixed))
+        else:
+            losses.append(dice_loss(_coarse(warped, factor), _coarse(fixed, factor)))
     return torch.stack(losses).mean(dim=0)
+
+
+def _coarse(picture: Tensor, factor: int) -> Tensor:
+    """Averages over windows that overlap by half, so that a vessel fades from one to the next as it moves.
+
+    A thin vessel is faint in them; the square root keeps its weight beside a thick one.
+    """
+    return _lifted(avg_pool2d(picture, 2 * factor, stride=factor, padding=factor // 2))
 
 
 def _lifted(picture: Tensor) -> Tensor:

@@ -1,0 +1,146 @@
+"""Options that several sub-commands share, and how they become the library's objects."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from VesselRegistrationLib.affine import RegionOfInterest
+from VesselSegmentationLib.errors import InputError
+
+if TYPE_CHECKING:
+    from VesselRegistrationLib.matching import AffineMatcher
+    from VesselRegistrationLib.vessel_model import VesselModel
+    from VesselRegistrationLib.xray_run import XRayRun
+    from VesselSegmentationLib.segmenter import VesselSegmenter
+
+
+def add_run(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """--xray with the geometry that can stand in for the header's."""
+    parser.add_argument(
+        "--xray",
+        type=Path,
+        required=required,
+        metavar="RUN",
+        help="X-ray run: XA, Enhanced XA or RF DICOM, or PNG, JPEG, TIFF, NRRD (geometry beside it or as options)",
+    )
+    geometry = parser.add_argument_group("geometry of the run, where the header has none or a wrong one")
+    geometry.add_argument("--primary-angle", type=float, metavar="DEG", help="LAO positive, RAO negative")
+    geometry.add_argument("--secondary-angle", type=float, metavar="DEG", help="CRA positive, CAU negative")
+    geometry.add_argument("--sid", type=float, metavar="MM", help="source to detector")
+    geometry.add_argument("--sod", type=float, metavar="MM", help="source to isocentre")
+    geometry.add_argument("--spacing", type=float, nargs=2, metavar=("ROW", "COLUMN"), help="detector pixel, mm")
+    geometry.add_argument(
+        "--principal-point", type=float, nargs=2, metavar=("COLUMN", "ROW"), help="where the central beam lands"
+    )
+
+
+def read_run(options: argparse.Namespace) -> XRayRun:
+    """The run, with the options' geometry in place of the header's."""
+    from VesselRegistrationLib.xray_geometry import GeometryOverrides
+    from VesselRegistrationLib.xray_reading import read_xray_run
+
+    overrides = GeometryOverrides(
+        primary_angle_deg=options.primary_angle,
+        secondary_angle_deg=options.secondary_angle,
+        sid_mm=options.sid,
+        sod_mm=options.sod,
+        spacing_mm=_pair(options.spacing),
+        principal_point_px=_pair(options.principal_point),
+    )
+    return read_xray_run(options.xray, overrides)
+
+
+def _pair(values: list[float] | None) -> tuple[float, float] | None:
+    return None if values is None else (values[0], values[1])
+
+
+def add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """--model with what its file may leave open."""
+    parser.add_argument(
+        "--model", type=Path, required=required, help="vessel surface: STL, VTP, VTK, OBJ or PLY, from the CT angiogram"
+    )
+    parser.add_argument("--model-units", choices=["mm", "cm", "m"], help="length unit of the model, if not mm")
+    parser.add_argument(
+        "--model-frame", choices=["LPS", "RAS"], help="axes of the model; what its header says, else LPS"
+    )
+
+
+def read_model(options: argparse.Namespace) -> VesselModel:
+    """The model in LPS mm; its warnings are printed."""
+    from VesselRegistrationLib.model_reading import LengthUnit, ModelFrame, read_vessel_model
+
+    model = read_vessel_model(
+        options.model,
+        LengthUnit(options.model_units) if options.model_units else None,
+        ModelFrame(options.model_frame) if options.model_frame else None,
+    )
+    for warning in model.warnings:
+        print(f"model: {warning}")
+    return model
+
+
+def add_frame(parser: argparse.ArgumentParser) -> None:
+    """--frame and --initial-pose."""
+    parser.add_argument(
+        "--frame", type=int, help="frame of the run, counted from 0 (default: the one with most contrast agent)"
+    )
+    parser.add_argument(
+        "--initial-pose",
+        type=Path,
+        metavar="FILE",
+        help="where the model lies: JSON with modelToIsocenter and coordinateSystem, or an ITK transform; "
+        "default: the model's own coordinates are those of the isocentre",
+    )
+
+
+def add_roi(parser: argparse.ArgumentParser) -> None:
+    """--roi X Y W H."""
+    parser.add_argument(
+        "--roi",
+        type=int,
+        nargs=4,
+        metavar=("X", "Y", "W", "H"),
+        help="region of interest in frame pixels: the part of the projection to match (default: all of it)",
+    )
+
+
+def region_of(options: argparse.Namespace) -> RegionOfInterest | None:
+    """The region of --roi, if given."""
+    return None if options.roi is None else RegionOfInterest(*options.roi)
+
+
+def add_networks(parser: argparse.ArgumentParser, matching: bool = True) -> None:
+    """Folders of networks of one's own, and threads."""
+    parser.add_argument("--segmentation-network", type=Path, metavar="DIR", help="default: the shipped one")
+    if matching:
+        parser.add_argument("--matching-network", type=Path, metavar="DIR", help="default: the shipped one")
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="default: %(default)s")
+
+
+def load_segmenter(options: argparse.Namespace) -> VesselSegmenter:
+    """The segmentation network of the options."""
+    from VesselSegmentationLib.segmenter import VesselSegmenter
+
+    set_threads(options.threads)
+    return VesselSegmenter.from_folder(options.segmentation_network)
+
+
+def load_matcher(options: argparse.Namespace) -> AffineMatcher:
+    """The matching network of the options."""
+    from VesselRegistrationLib.matching import AffineMatcher
+    from VesselSegmentationLib.resources import matching_network_folder
+
+    set_threads(options.threads)
+    return AffineMatcher.from_folder(options.matching_network or matching_network_folder())
+
+
+def set_threads(count: int) -> None:
+    """Let torch use so many threads, and no more, in this process."""
+    import torch
+
+    if count < 1:
+        raise InputError(f"--threads {count} must be 1 or more.")
+    torch.set_num_threads(count)
