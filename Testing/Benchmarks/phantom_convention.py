@@ -6,8 +6,9 @@
 DATA holds real runs of one rigid phantom (`run1.dcm`, ...), `centerline_lps.csv` (x, y, z in mm) and
 `reference_poses.json` (`modelToIsocenter` per run, LPS mm). The pose of the first run alone is carried to the others
 by their tables' tags, and its centreline is projected with their headers. Printed per run: the mean distance of the
-projected centreline to the dark vessels, and to their middle lines, in mm at the isocentre. Then the same with one sign of the convention flipped
-at a time, the pose fitted anew to all runs each time so that no wrong sign can hide behind a wrong pose.
+projected centreline to the dark vessels, and to their middle lines, in mm at the isocentre. Then the same with one
+sign of the convention flipped at a time, the pose fitted anew to all runs each time so that no wrong sign can hide
+behind a wrong pose.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from skimage.morphology import skeletonize
 
 from VesselRegistrationLib.c_arm import CArm
 from VesselRegistrationLib.projection import transform_points
-from VesselRegistrationLib.xray_run import XRayRun, carry_pose
 from VesselRegistrationLib.xray_reading import read_xray_run
+from VesselRegistrationLib.xray_run import XRayRun, carry_pose
 from VesselSegmentationLib.overlay import write_png
 
 CONTRAST, FAINT_CONTRAST = 0.12, 0.03
@@ -109,7 +110,9 @@ def fitted(views: Sequence[View], start: np.ndarray, table: np.ndarray, centerli
     return pose_of(solution.x)
 
 
-def turned(views: Sequence[View], primary: float = 1, secondary: float = 1, mirror: tuple[float, float] = (1, 1)) -> list[View]:
+def turned(
+    views: Sequence[View], primary: float = 1, secondary: float = 1, mirror: tuple[float, float] = (1, 1)
+) -> list[View]:
     """The views with signs of angles or picture axes flipped."""
     return [
         replace(
@@ -155,7 +158,9 @@ def main() -> None:
         carried = carry_pose(pose, views[0].table_lps, view.table_lps)
         to_vessel = outside.distances_mm(transform_points(carried, centerline)).mean()
         print(f"{view.name:<6}     {to_vessel:5.2f}                   {row.mean():5.2f}  {np.percentile(row, 95):5.2f}")
-        print(f"       carried by the table tags: {np.abs(carried - np.array(reference[view.name])).max():.4f} mm from its reference pose")
+        print(
+            f"       carried by the table tags: {np.abs(carried - np.array(reference[view.name])).max():.4f} mm from its reference pose"
+        )
         if options.output:
             write_png(options.output / f"{view.name}.png", drawn(view, transform_points(carried, centerline)))
     print("\nsign flipped             as is   fitted anew   (mean over all runs, mm)")

@@ -70,7 +70,9 @@ class AffineCnn(nn.Module):
         channels = 2
         for index, count in enumerate(settings.filters):
             kernel = 5 if index == 0 else 3
-            layers.append(Convolution(2, channels, count, kernel_size=kernel, adn_ordering="NA", norm="BATCH", act="RELU"))
+            layers.append(
+                Convolution(2, channels, count, kernel_size=kernel, adn_ordering="NA", norm="BATCH", act="RELU")
+            )
             if index in POOLED_AFTER:
                 layers.append(nn.MaxPool2d(2))
             channels = count

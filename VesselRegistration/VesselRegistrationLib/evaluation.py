@@ -88,7 +88,11 @@ def disturbed_pose(true_pose: FloatArray, center_lps: FloatArray, rng: np.random
 
 
 def score_simulated(
-    segmenter: VesselSegmenter, matcher: AffineMatcher, regions: Sequence[str], patients: int, progress: Callable[[int], None]
+    segmenter: VesselSegmenter,
+    matcher: AffineMatcher,
+    regions: Sequence[str],
+    patients: int,
+    progress: Callable[[int], None],
 ) -> Iterator[FrameScore]:
     """Scores of one well-filled frame of so many simulated patients per region."""
     from VesselRegistrationLib.simulation.cases import simulate_case
@@ -100,9 +104,7 @@ def score_simulated(
             progress(1)
 
 
-def _score_case(
-    case: Any, region: str, seed: int, segmenter: VesselSegmenter, matcher: AffineMatcher
-) -> FrameScore:
+def _score_case(case: Any, region: str, seed: int, segmenter: VesselSegmenter, matcher: AffineMatcher) -> FrameScore:
     from VesselRegistrationLib.registration import register_frame
 
     rng = np.random.default_rng([seed, 5])

@@ -72,7 +72,8 @@ def _segmentation_table(summary: dict[str, Any]) -> str:
 
 def _matching_table(summary: dict[str, Any]) -> str:
     lines = [
-        "| matching | frames | refused | in-plane error before, mm | after, mm | after, px of 512 | under 3 mm | DSC relative to the true projection |",
+        "| matching | frames | refused | in-plane error before, mm | after, mm | after, px of 512 | under 3 mm "
+        "| DSC relative to the true projection |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for region, content in summary.items():
@@ -135,5 +136,3 @@ def _boxes(axes: Any, series: list[tuple[str, list[float]]], title: str, limits:
 
 def _finite(value: float) -> float | None:
     return round(value, 4) if math.isfinite(value) else None
-
-

@@ -106,9 +106,7 @@ def _cropped(moving: Tensor, generator: torch.Generator, share: float) -> Tensor
 def _spoilt(masks: Tensor, generator: torch.Generator, settings: PairSettings) -> Tensor:
     """Ragged edges everywhere, patches lost in some, other pictures' vessels added to some."""
     count, side = len(masks), masks.shape[-1]
-    field = interpolate(
-        torch.rand(count, 1, side // 8, side // 8, generator=generator), (side, side), mode="bilinear"
-    )
+    field = interpolate(torch.rand(count, 1, side // 8, side // 8, generator=generator), (side, side), mode="bilinear")
     lost = (field < 0.25) & (torch.rand(count, 1, 1, 1, generator=generator) < settings.lost_patch_share)
     ragged = torch.rand(count, 1, side, side, generator=generator)
     spoilt = masks * ~lost * (0.8 + 0.2 * (ragged > 0.3))

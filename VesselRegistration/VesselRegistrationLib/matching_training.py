@@ -28,8 +28,8 @@ from VesselRegistrationLib.spatial_transformer import warp_normalized
 from VesselSegmentationLib.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.files import write_atomically
-from VesselSegmentationLib.metrics import quartiles
 from VesselSegmentationLib.inference import thread_count
+from VesselSegmentationLib.metrics import quartiles
 from VesselSegmentationLib.training import DivergenceError, Progress
 from VesselSegmentationLib.weights import NetworkMetadata, save_network
 
@@ -307,5 +307,3 @@ def train_matching(
             training.save_state()
             raise
         return training.finish(training_data)
-
-

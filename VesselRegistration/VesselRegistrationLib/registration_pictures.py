@@ -1,4 +1,4 @@
-"""Pictures of a registered frame: projection in its region, overlap colours, outline, and one sheet with all of them."""
+"""Pictures of a registered frame: projection in its region, overlap colors, outline, and a sheet with all of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def projection_picture(projection: Projection) -> RgbImage:
     if projection.path_length_mm is None:
         transmission = np.where(projection.silhouette, 0.45, 1.0)
     else:
-        longest = float(np.percentile(projection.path_length_mm[projection.silhouette], 99)) if projection.silhouette.any() else 1.0
+        inside = projection.path_length_mm[projection.silhouette]
+        longest = float(np.percentile(inside, 99)) if inside.size else 1.0
         transmission = np.exp(np.log(DARKEST) * projection.path_length_mm / max(longest, 1e-6))
     grey = np.rint(30 + 200 * np.clip(transmission, 0, 1)).astype(np.uint8)
     return np.repeat(grey[:, :, None], 3, axis=2)
@@ -86,13 +87,13 @@ def summary_sheet(result: FrameRegistration) -> bytes:
     _show(axes[0, 0], frame, f"X-ray frame {result.frame}, {result.c_arm.angle_text()}")
     _show(axes[0, 1], colored(frame, result.vessels, (255, 80, 80), 0.55), "Vessels found (red)")
     projected = with_roi(projection_picture(result.projection), result.roi)
-    _show(axes[0, 2], projected, f"Model projected at these angles, region {result.roi}")
+    _show(axes[0, 2], projected, "Model projected at these angles, region of interest")
     _show(axes[1, 0], before, "Before matching: the model's outline")
     if result.match is not None:
         overlay = overlap_overlay(result.image, result.match.warped, result.vessels, opacity=0.5)
         overlap = result.match.overlap
-        title = f"DSC {overlap.dsc:.2f}  Precision {overlap.precision:.2f}  Recall {overlap.recall:.2f}"
-        _show(axes[1, 1], overlay, title + "\nyellow: both, magenta: model only, cyan: vessels only")
+        title = f"DSC {overlap.dsc:.2f}, Precision {overlap.precision:.2f}, Recall {overlap.recall:.2f}"
+        _show(axes[1, 1], overlay, title + " (yellow both, magenta model, cyan vessel)")
         _show(axes[1, 2], with_outline(frame, result.match.warped), "After matching: the model's outline")
     else:
         for empty in axes[1, 1:]:
@@ -108,5 +109,5 @@ def summary_sheet(result: FrameRegistration) -> bytes:
 
 def _show(axes: Axes, picture: RgbImage, title: str) -> None:
     axes.imshow(picture)
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, fontsize=9)
     axes.axis("off")

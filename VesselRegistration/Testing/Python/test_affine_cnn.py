@@ -55,7 +55,8 @@ def test_an_untrained_network_answers_the_identity(settings: AffineCnnSettings) 
 def test_gradients_reach_the_last_layer_from_the_identity_start() -> None:
     network = AffineCnn(AffineCnnSettings(32, 4, None, 16))
     network(torch.rand(2, 1, 32, 32), torch.rand(2, 1, 32, 32))[:, 0, 2].sum().backward()
-    assert network.last.weight.grad is not None and network.last.weight.grad.abs().sum() > 0
+    assert network.last.weight.grad is not None
+    assert network.last.weight.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize("changes", [{"input_size": 100}, {"input_size": 0}, {"width": 0}, {"pooled_size": 0}])

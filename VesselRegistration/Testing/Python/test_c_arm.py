@@ -74,7 +74,9 @@ def test_the_papers_equation_3_only_turns_the_picture_with_the_primary_angle() -
 
 def test_points_behind_the_source_have_no_image() -> None:
     column, row, depth = SIMPLE.project(np.array([[0.0, 800, 0]]))[0]
-    assert math.isnan(column) and math.isnan(row) and depth == -50
+    assert math.isnan(column)
+    assert math.isnan(row)
+    assert depth == -50
 
 
 def test_a_resized_detector_sees_the_same_picture_in_other_pixels() -> None:

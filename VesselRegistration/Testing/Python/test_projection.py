@@ -133,7 +133,8 @@ def test_twelve_triangles_and_200_000_of_the_same_box_give_the_same_picture() ->
     coarse = fine = box((50, 50, 50))
     for _ in range(7):
         fine = halved(*fine)
-    assert len(coarse[1]) == 12 and len(fine[1]) == 12 * 4**7
+    assert len(coarse[1]) == 12
+    assert len(fine[1]) == 12 * 4**7
     a, b = (path_length_mm(*mesh, OBLIQUE) for mesh in (coarse, fine))
     assert np.count_nonzero((a > 0) != (b > 0)) <= 4  # a pixel on the very border may fall either way
     assert np.abs(a - b).max() < 2e-2
@@ -176,7 +177,8 @@ def test_a_model_partly_outside_the_detector_is_cut_not_wrapped() -> None:
     wide = CArm(0, 0, 1000, 750, 256, 512, (0.8, 0.8))
     narrow = path_length_mm(moved, triangles, C_ARM)
     np.testing.assert_allclose(narrow, path_length_mm(moved, triangles, wide)[:, 128:384], atol=1e-3)
-    assert narrow[:, 0].max() == 0 and narrow[:, -1].max() > 0
+    assert narrow[:, 0].max() == 0
+    assert narrow[:, -1].max() > 0
 
 
 def test_an_off_centre_principal_point_moves_the_picture() -> None:

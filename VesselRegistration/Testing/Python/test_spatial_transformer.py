@@ -53,8 +53,10 @@ def test_gradients_reach_the_matrix_and_the_picture() -> None:
     matrix = torch.eye(3)[None].clone().requires_grad_(True)
     picture = torch.rand(1, 1, 12, 12, requires_grad=True)
     warp_normalized(picture, matrix, (12, 12)).square().sum().backward()
-    assert matrix.grad is not None and matrix.grad[0, :2].abs().sum() > 0
-    assert picture.grad is not None and picture.grad.abs().sum() > 0
+    assert matrix.grad is not None
+    assert matrix.grad[0, :2].abs().sum() > 0
+    assert picture.grad is not None
+    assert picture.grad.abs().sum() > 0
 
 
 def test_a_folded_matrix_is_inverted_without_infinities() -> None:

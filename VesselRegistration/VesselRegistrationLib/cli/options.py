@@ -39,7 +39,7 @@ def add_run(parser: argparse.ArgumentParser, required: bool = True) -> None:
 
 def read_run(options: argparse.Namespace) -> XRayRun:
     """The run, with the options' geometry in place of the header's."""
-    from VesselRegistrationLib.xray_geometry import GeometryOverrides
+    from VesselRegistrationLib.geometry_overrides import GeometryOverrides
     from VesselRegistrationLib.xray_reading import read_xray_run
 
     overrides = GeometryOverrides(

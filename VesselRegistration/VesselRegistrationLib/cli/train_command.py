@@ -32,11 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--pool", type=Path, metavar="DIR", help="a pool of simulated views made before")
     source.add_argument(
-        "--images", type=Path, metavar="DIR", help="NAME.png with NAME_mask.png and, better, patients.csv (NAME,PATIENT)"
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="NAME.png with NAME_mask.png and, better, patients.csv (NAME,PATIENT)",
     )
     parser.add_argument("--patients", type=int, default=600, help="patients of a new pool (default: %(default)s)")
     parser.add_argument("--views", type=int, default=14, help="views per patient of a new pool (default: %(default)s)")
-    parser.add_argument("--recipe", choices=["recommended", "paper-lower", "paper-upper", "paper"], default="recommended")
+    parser.add_argument(
+        "--recipe", choices=["recommended", "paper-lower", "paper-upper", "paper"], default="recommended"
+    )
     parser.add_argument("--minutes", type=float, help="end after so long (default: 30 for recommended)")
     parser.add_argument("--iterations", type=int, help="end after so many batches")
     parser.add_argument("--epochs", type=float, help="segmentation: end after so many passes through the frames")
@@ -63,7 +68,9 @@ def _segmentation(options: argparse.Namespace, folder: Path) -> int:
     from VesselSegmentationLib.training_settings import SegmentationTrainingSettings
 
     if options.recipe not in SEGMENTATION_RECIPES:
-        raise InputError(f"--recipe {options.recipe} is for matching; segmentation has {', '.join(SEGMENTATION_RECIPES)}.")
+        raise InputError(
+            f"--recipe {options.recipe} is for matching; segmentation has {', '.join(SEGMENTATION_RECIPES)}."
+        )
     changes = _changes(options, ("minutes", "iterations", "epochs", "learning_rate", "batch_size", "width"))
     changes.update(seed=options.seed, threads=options.threads)
     settings = SegmentationTrainingSettings.preset(SEGMENTATION_RECIPES[options.recipe], **changes)
@@ -73,8 +80,8 @@ def _segmentation(options: argparse.Namespace, folder: Path) -> int:
     report = train_segmentation(training, validation, settings, folder, training_data=words)
     scores = report.scores
     print(
-        f"{report.iterations} iterations; {scores.frames} frames of held-out patients: median DSC {scores.dsc.median:.3f} "
-        f"(quartiles {scores.dsc.lower:.3f} to {scores.dsc.upper:.3f}), precision {scores.precision.median:.3f}, "
+        f"{report.iterations} iterations; {scores.frames} frames of held-out patients: "
+        f"median DSC {scores.dsc.median:.3f} (quartiles {scores.dsc.lower:.3f} to {scores.dsc.upper:.3f}), precision {scores.precision.median:.3f}, "
         f"recall {scores.recall.median:.3f}, {scores.failures} below {scores.failure_below:g}; saved in {folder}"
     )
     return DONE
