@@ -109,7 +109,10 @@ def read_pixels(path: Path, header: Header, element: PixelElement, warnings: lis
         return luminance(stored), pixels
     if pixels.is_signed:
         stored = stored.astype(np.int32) + (1 << (pixels.bits_stored - 1))
-    frames = np.clip(stored, 0, pixels.highest).astype(np.uint8 if pixels.bits_allocated == 8 else np.uint16)
+    # Copies only when there is something to change: a long run takes hundreds of megabytes.
+    if stored.min() < 0 or stored.max() > pixels.highest:
+        stored = np.clip(stored, 0, pixels.highest)
+    frames = stored.astype(np.uint8 if pixels.bits_allocated == 8 else np.uint16, copy=False)
     if _absorption_is_bright(header, pixels, warnings):
         frames = (pixels.highest - frames).astype(frames.dtype)
     return frames, pixels
