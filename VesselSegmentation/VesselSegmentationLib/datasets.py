@@ -5,6 +5,7 @@ Frame: uint8 (256, 256), vessels dark. Mask: bool or uint8 0/1 (256, 256).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +24,17 @@ class SegmentationDataset(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> Sample: ...
+
+
+def _split_patients(
+    patients: NDArray[np.generic], held_out_share: float, folder: Path
+) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+    """Names of (the rest, the last ones in order); at least one patient on either side."""
+    names = np.unique(patients)
+    if len(names) < 2:
+        raise InputError(f"{folder} holds one patient only: it cannot be split by patient.")
+    count = min(len(names) - 1, max(1, round(held_out_share * len(names))))
+    return names[:-count], names[-count:]
 
 
 class PoolDataset:
@@ -64,11 +76,8 @@ class PoolDataset:
 
     def split(self, held_out_share: float = 0.1) -> tuple[PoolDataset, PoolDataset]:
         """(rest, held out): the last patients in number order, at least one, are held out."""
-        names = np.unique(self.patients[self.indices])
-        if len(names) < 2:
-            raise InputError(f"{self.folder} holds one patient only: it cannot be split by patient.")
-        count = min(len(names) - 1, max(1, round(held_out_share * len(names))))
-        return self.of_patients(names[:-count]), self.of_patients(names[-count:])
+        rest, held_out = _split_patients(self.patients[self.indices], held_out_share, self.folder)
+        return self.of_patients(rest), self.of_patients(held_out)
 
 
 class FolderDataset:
@@ -100,6 +109,18 @@ class FolderDataset:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def split(self, held_out_share: float = 0.1) -> tuple[FolderDataset, FolderDataset]:
+        """(rest, held out), by patient: the last patients in order, at least one, are held out."""
+        rest, held_out = _split_patients(self.patients, held_out_share, self.folder)
+        return self._of_patients(rest), self._of_patients(held_out)
+
+    def _of_patients(self, patients: NDArray[np.generic]) -> FolderDataset:
+        part = copy.copy(self)
+        kept = np.isin(self.patients, patients)
+        part.names = [name for name, is_kept in zip(self.names, kept, strict=True) if is_kept]
+        part.patients = self.patients[kept]
+        return part
 
     def picture(self, index: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Frame and mask in the frame's own size."""

@@ -161,3 +161,14 @@ def test_vessels_stay_darker_than_their_surroundings() -> None:
     for frame, mask in zip(frames, masks):
         if mask.sum() > 50:
             assert frame[mask > 0].mean() < frame[mask == 0].mean()
+
+
+def test_a_folder_is_split_by_patient(tmp_path: Path) -> None:
+    for name in "abcd":
+        write_png(tmp_path / f"{name}.png", np.full((32, 32), ord(name), np.uint8))
+        write_png(tmp_path / f"{name}_mask.png", np.eye(32, dtype=bool))
+    (tmp_path / "patients.csv").write_text("a,p1\nb,p2\nc,p1\nd,p2\n")
+    rest, held_out = FolderDataset(tmp_path).split(0.5)
+    assert rest.names == ["a", "c"]
+    assert held_out.names == ["b", "d"]
+    assert held_out.picture(1)[0][0, 0] == ord("d")
