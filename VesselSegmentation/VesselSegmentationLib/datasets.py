@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,8 @@ class SegmentationDataset(Protocol):
 
 
 def _split_patients(
-    patients: NDArray[np.generic], held_out_share: float, folder: Path
-) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+    patients: NDArray[Any], held_out_share: float, folder: Path
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Names of (the rest, the last ones in order); at least one patient on either side."""
     names = np.unique(patients)
     if len(names) < 2:
@@ -115,7 +115,7 @@ class FolderDataset:
         rest, held_out = _split_patients(self.patients, held_out_share, self.folder)
         return self._of_patients(rest), self._of_patients(held_out)
 
-    def _of_patients(self, patients: NDArray[np.generic]) -> FolderDataset:
+    def _of_patients(self, patients: NDArray[Any]) -> FolderDataset:
         part = copy.copy(self)
         kept = np.isin(self.patients, patients)
         part.names = [name for name, is_kept in zip(self.names, kept, strict=True) if is_kept]
