@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,8 @@ from VesselRegistrationLib.c_arm import CArm, FloatArray, ProjectionMode
 from VesselRegistrationLib.vessel_model import VesselModel
 from VesselSegmentationLib.errors import InputError
 
-IntArray = NDArray[np.int64]
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
 
 MAX_PIXELS_AT_ONCE = 4_000_000
@@ -47,9 +49,9 @@ class Projection:
 class _Crossings:
     """Where rays meet triangles: flat pixel index, depth coordinate and facing, one entry per meeting."""
 
-    pixel: IntArray
-    depth: FloatArray
-    facing: FloatArray
+    pixel: Integers
+    depth: Floats
+    facing: Floats
     """+1 where the ray leaves the model, -1 where it enters."""
 
 
@@ -78,7 +80,7 @@ def project_model(
 
 def path_length_mm(
     points_lps: FloatArray,
-    triangles: NDArray[np.integer],
+    triangles: Integers,
     c_arm: CArm,
     mode: ProjectionMode = ProjectionMode.PERSPECTIVE,
 ) -> FloatArray:
@@ -92,7 +94,7 @@ def path_length_mm(
 
 def silhouette(
     points_lps: FloatArray,
-    triangles: NDArray[np.integer],
+    triangles: Integers,
     c_arm: CArm,
     mode: ProjectionMode = ProjectionMode.PERSPECTIVE,
 ) -> BoolArray:
@@ -104,7 +106,7 @@ def silhouette(
 
 
 def _accumulate(
-    points: FloatArray, triangles: NDArray[np.integer], c_arm: CArm, mode: ProjectionMode
+    points: FloatArray, triangles: Integers, c_arm: CArm, mode: ProjectionMode
 ) -> tuple[FloatArray, BoolArray]:
     size = c_arm.rows * c_arm.columns
     length, met = np.zeros(size), np.zeros(size, dtype=bool)
@@ -126,9 +128,7 @@ def _obliquity(c_arm: CArm) -> FloatArray:
     return np.asarray(np.sqrt(1.0 + down[:, None] ** 2 + across[None, :] ** 2))
 
 
-def _crossings(
-    points: FloatArray, triangles: NDArray[np.integer], c_arm: CArm, mode: ProjectionMode
-) -> Iterator[_Crossings]:
+def _crossings(points: FloatArray, triangles: Integers, c_arm: CArm, mode: ProjectionMode) -> Iterator[_Crossings]:
     """All meetings of pixel rays with triangles, in portions."""
     pixels = c_arm.project(points, mode)
     if mode is ProjectionMode.PERSPECTIVE and len(pixels) and not pixels[:, 2].min() > 0:
@@ -147,8 +147,8 @@ def _crossings(
 
 
 def _corners_by_row(
-    pixels: FloatArray, triangles: NDArray[np.integer], c_arm: CArm, mode: ProjectionMode
-) -> tuple[FloatArray, FloatArray]:
+    pixels: FloatArray, triangles: Integers, c_arm: CArm, mode: ProjectionMode
+) -> tuple[Floats, Floats]:
     """Corners of the triangles that reach a pixel row of the detector, from the top one to the bottom one.
 
     Returns (3 corners, 3 values column / row / linear depth, K triangles) and the facing (K,). The linear depth is
@@ -171,7 +171,7 @@ def _corners_by_row(
 
 
 def _fill(
-    corners: FloatArray, facing: FloatArray, first: IntArray, count: IntArray, c_arm: CArm, mode: ProjectionMode
+    corners: Floats, facing: Floats, first: Integers, count: Integers, c_arm: CArm, mode: ProjectionMode
 ) -> _Crossings:
     """The pixels inside each triangle: rows between its corners, then columns between its two edges."""
     top, middle, bottom = corners
@@ -197,9 +197,7 @@ def _fill(
     )
 
 
-def _edges_at_rows(
-    starts: FloatArray, ends: FloatArray, edge: IntArray, row: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _edges_at_rows(starts: Floats, ends: Floats, edge: Integers, row: Floats) -> tuple[Floats, Floats]:
     """Column and linear depth where edges (3, K), starts above ends, cross rows; `edge` says which edge for each."""
     with np.errstate(divide="ignore", invalid="ignore"):
         per_row = (ends[[0, 2]] - starts[[0, 2]]) / (ends[1] - starts[1])
@@ -207,12 +205,12 @@ def _edges_at_rows(
     return starts[0][edge] + below * per_row[0][edge], starts[2][edge] + below * per_row[1][edge]
 
 
-def _pixel_after(column: FloatArray, columns: int) -> IntArray:
+def _pixel_after(column: Floats, columns: int) -> Integers:
     """The first pixel at or after a position, 0 to `columns`."""
     return np.minimum(np.maximum(np.ceil(column), 0), columns).astype(np.int32)
 
 
-def _expand(first: IntArray, count: IntArray) -> tuple[IntArray, IntArray]:
+def _expand(first: Integers, count: Integers) -> tuple[Integers, Integers]:
     """Owner and value of first[i], first[i] + 1, ..., count[i] values each. Example: ([5, 9], [2, 1]) to
     ([0, 0, 1], [5, 6, 9])."""
     owner = np.repeat(np.arange(len(count), dtype=np.int32), count)
@@ -220,7 +218,7 @@ def _expand(first: IntArray, count: IntArray) -> tuple[IntArray, IntArray]:
     return owner, np.arange(len(owner), dtype=np.int32) - (before - first)[owner]
 
 
-def _runs(labels: IntArray) -> list[tuple[int, int]]:
+def _runs(labels: Integers) -> list[tuple[int, int]]:
     """Start and stop of each run of equal labels in a sorted array."""
     edges = np.flatnonzero(np.diff(labels)) + 1
     stops = [*edges.tolist(), len(labels)]
