@@ -1,0 +1,78 @@
+"""Bodies of even density whose X-ray path length has a closed formula, and smooth random fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from VesselRegistrationLib.c_arm import CArm, FloatArray
+
+Picture = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Ellipsoid:
+    """An ellipsoid: bones, organs and gas are built from these."""
+
+    center_lps: FloatArray
+    """(3,) mm."""
+    semi_axes_mm: FloatArray
+    """(3,), along the columns of `rotation`."""
+    attenuation_per_mm: float
+    """What it adds per mm of ray; negative where it replaces something denser (lung and gas in soft tissue)."""
+    rotation: FloatArray | None = None
+    """(3, 3); None: along L, P and S."""
+
+
+def pixel_rays(c_arm: CArm) -> tuple[FloatArray, Picture]:
+    """Source (3,), LPS mm from the isocentre, and unit directions (3, rows, columns) of the pixels' rays."""
+    column0, row0 = c_arm.center_px
+    across = (np.arange(c_arm.columns, dtype=np.float32) - column0) * c_arm.spacing_mm[1]
+    down = (np.arange(c_arm.rows, dtype=np.float32) - row0) * c_arm.spacing_mm[0]
+    right, up, beam = (axis.astype(np.float32)[:, None, None] for axis in c_arm.axes_lps())
+    direction = right * across[None, None, :] - up * down[None, :, None] + c_arm.sid_mm * beam
+    return c_arm.source_lps(), direction / np.sqrt((direction**2).sum(axis=0))
+
+
+def chord_mm(body: Ellipsoid, source_lps: FloatArray, directions: Picture) -> Picture:
+    """Length of each ray inside the body. Shape (rows, columns).
+
+    In coordinates in which the body is the unit sphere a ray s + t d is inside between the roots of
+    |s + t d|^2 = 1; the difference of the roots is the length, since |d| was 1 in mm.
+    """
+    turn = np.eye(3) if body.rotation is None else body.rotation
+    to_sphere = (turn / body.semi_axes_mm).T
+    start = to_sphere @ (source_lps - body.center_lps)
+    along = np.tensordot(to_sphere.astype(np.float32), directions, axes=1)
+    a = (along**2).sum(axis=0)
+    b = np.tensordot(start.astype(np.float32), along, axes=1)
+    discriminant = b * b - a * np.float32(start @ start - 1)
+    return np.asarray(2 * np.sqrt(np.maximum(discriminant, 0)) / a, dtype=np.float32)
+
+
+def absorbance(bodies: Iterable[Ellipsoid], c_arm: CArm) -> Picture:
+    """Sum of attenuation times length over all bodies. Shape (rows, columns)."""
+    source, directions = pixel_rays(c_arm)
+    total = np.zeros((c_arm.rows, c_arm.columns), dtype=np.float32)
+    for body in bodies:
+        total += np.float32(body.attenuation_per_mm) * chord_mm(body, source, directions)
+    return total
+
+
+def clouds(rng: np.random.Generator, size: int, cells: int, octaves: int = 4, roughness: float = 0.55) -> Picture:
+    """A smooth random field of zero mean and unit spread: `cells` blobs across, finer and weaker ones on top."""
+    from scipy.ndimage import zoom
+
+    field = np.zeros((size, size), dtype=np.float32)
+    for octave in range(octaves):
+        count = cells * 2**octave
+        if count > size // 2:
+            break
+        coarse = rng.normal(size=(count + 3, count + 3)).astype(np.float32)
+        fine = zoom(coarse, size / count, order=3, prefilter=False)
+        top, left = rng.integers(0, fine.shape[0] - size + 1, 2)
+        field += np.float32(roughness**octave) * fine[top : top + size, left : left + size]
+    return np.asarray((field - field.mean()) / max(float(field.std()), 1e-6), dtype=np.float32)

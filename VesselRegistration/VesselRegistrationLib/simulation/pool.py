@@ -1,0 +1,142 @@
+"""A pool of simulated views to train on: memory-mapped arrays, made in parallel, the same for every number of processes.
+
+    frames.npy    uint8 (N, size, size)   what the screen shows
+    masks.npy     uint8 (N, size, size)   1 where contrast-filled vessel is seen
+    models.npy    uint8 (N, size, size)   1 in the silhouette of the whole vessel tree at the same true pose
+    patients.npy  int32 (N,)              views of one patient share a number
+    regions.npy   int8 (N,)               index into REGIONS
+    index.json    seed, counts, versions
+
+    python -m VesselRegistrationLib.simulation.pool --output pool --patients 600 --views 14 --seed 1 --processes 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from VesselSegmentationLib.errors import InputError
+from VesselSegmentationLib.files import write_atomically
+
+REGIONS = ("upper", "lower", "coronary", "phantom")
+SHARES = (0.35, 0.35, 0.2, 0.1)
+FILLINGS = 3
+"""Partial fillings meshed per patient; each view shows one of them."""
+EMPTY_SHARE = 0.08
+"""Views without contrast agent: the network must also learn to find nothing."""
+POOL_VERSION = 1
+
+
+@dataclass(frozen=True)
+class PoolRequest:
+    """One patient's part of a pool: picklable, and all that its views depend on."""
+
+    seed: int
+    number: int
+    views: int
+    size: int
+
+
+@dataclass(frozen=True)
+class PatientViews:
+    """The views of one patient, each (views, size, size) uint8."""
+
+    number: int
+    region: int
+    frames: NDArray[np.uint8]
+    masks: NDArray[np.uint8]
+    models: NDArray[np.uint8]
+
+
+def patient_views(request: PoolRequest) -> PatientViews:
+    """Simulate one patient's views; depends on the request alone."""
+    from VesselRegistrationLib.projection import silhouette, transform_points
+    from VesselRegistrationLib.simulation.filling import fill
+    from VesselRegistrationLib.simulation.scene import make_patient, make_scene, mesh_of, render
+
+    rng = np.random.default_rng([request.seed, request.number])
+    region = str(rng.choice(REGIONS, p=SHARES))
+    patient = make_patient(region, rng)
+    fillings = [mesh_of(fill(patient.tree, rng), region) for _ in range(FILLINGS)]
+    shape = (request.views, request.size, request.size)
+    frames, masks, models = (np.zeros(shape, np.uint8) for _ in range(3))
+    for view in range(request.views):
+        scene = make_scene(patient, rng, request.size)
+        filled = None if rng.random() < EMPTY_SHARE else fillings[rng.integers(FILLINGS)]
+        frame = render(scene, filled, rng)
+        frames[view], masks[view] = frame.picture, frame.mask
+        points = transform_points(scene.pose, patient.model.points_lps)
+        models[view] = silhouette(points, patient.model.triangles, scene.c_arm)
+    return PatientViews(request.number, REGIONS.index(region), frames, masks, models)
+
+
+def generate_pool(
+    folder: Path | str, patients: int, views: int, seed: int = 1, processes: int = 2, size: int = 256
+) -> Path:
+    """Make a pool; returns its folder. index.json comes last, so a folder without it is not finished."""
+    from multiprocessing import get_context
+
+    from tqdm import tqdm
+
+    if patients < 1 or views < 1 or processes < 1 or size < 64:
+        raise InputError(
+            f"A pool needs patients ({patients}), views ({views}) and processes ({processes}) from 1 and a size "
+            f"({size}) from 64."
+        )
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.json").unlink(missing_ok=True)
+    total = patients * views
+    arrays = {
+        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (total, size, size))
+        for name in ("frames", "masks", "models")
+    }
+    regions = np.zeros(total, np.int8)
+    requests = [PoolRequest(seed, number, views, size) for number in range(patients)]
+    started = time.monotonic()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one process per core, one thread per process
+    with get_context("spawn").Pool(processes) as workers:
+        for done in tqdm(workers.imap(patient_views, requests), total=patients, unit="patient", desc="simulate"):
+            place = slice(done.number * views, (done.number + 1) * views)
+            for name, array in arrays.items():
+                array[place] = getattr(done, name)
+            regions[place] = done.region
+    for array in arrays.values():
+        array.flush()
+    np.save(folder / "patients.npy", np.repeat(np.arange(patients, dtype=np.int32), views))
+    np.save(folder / "regions.npy", regions)
+    seconds = time.monotonic() - started
+    index = {
+        "version": POOL_VERSION,
+        "seed": seed,
+        "patients": patients,
+        "views": views,
+        "size": size,
+        "imagesPerSecondPerProcess": round(total / seconds / processes, 2),
+    }
+    write_atomically(folder / "index.json", json.dumps(index, indent=2) + "\n")
+    return folder
+
+
+def main() -> None:
+    """Command line of this module."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--patients", type=int, default=600)
+    parser.add_argument("--views", type=int, default=14)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--size", type=int, default=256)
+    options = parser.parse_args()
+    generate_pool(options.output, options.patients, options.views, options.seed, options.processes, options.size)
+
+
+if __name__ == "__main__":
+    main()

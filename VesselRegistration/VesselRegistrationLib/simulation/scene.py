@@ -1,0 +1,166 @@
+"""A simulated patient under the C-arm: what each frame shows, and which pixels are contrast-filled vessel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from VesselRegistrationLib.c_arm import CArm, FloatArray
+from VesselRegistrationLib.projection import path_length_mm, transform_points
+from VesselRegistrationLib.simulation.anatomy import Branch, VesselTree, make_tree
+from VesselRegistrationLib.simulation.bodies import Picture, absorbance, clouds
+from VesselRegistrationLib.simulation.devices import Device, device_absorbance, sample_devices
+from VesselRegistrationLib.simulation.fluoroscopy import (
+    FluoroscopySettings,
+    Shutters,
+    expose,
+    grey_values,
+    sample_settings,
+    sample_shutters,
+    shuttered,
+)
+from VesselRegistrationLib.simulation.meshing import mesh_branches
+from VesselRegistrationLib.simulation.tissue import Tissue, make_tissue
+from VesselRegistrationLib.simulation.views import sample_c_arm, sample_pose
+from VesselRegistrationLib.vessel_model import VesselModel
+
+CELL_MM = {"upper": 1.2, "lower": 1.3, "coronary": 0.7, "phantom": 1.0}
+"""Cells of the meshes: about the diameter of the thinnest vessels that a frame shows."""
+RIB_CELL_MM = 3.0
+SUPERSAMPLING = 2
+"""Vessels are rendered on pixels this much finer and averaged: thin ones do not alternate between seen and unseen."""
+VISIBLE_MM = 0.3
+"""A pixel is vessel where its ray runs at least so far through contrast-filled vessel."""
+
+
+@dataclass(frozen=True)
+class SimulatedPatient:
+    """Vessels and surroundings of one patient, LPS mm from the isocentre."""
+
+    tree: VesselTree
+    model: VesselModel
+    """The whole tree as a closed mesh: what a CT angiogram would give."""
+    tissue: Tissue
+    ribs: VesselModel | None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One run's unchanging part: view, background, devices, machine."""
+
+    patient: SimulatedPatient
+    c_arm: CArm
+    pose: FloatArray
+    background: Picture
+    """Absorbance of all but vessels and devices. (rows, columns)."""
+    devices: tuple[Device, ...]
+    density_per_mm: float
+    """What contrast-filled vessel absorbs per mm."""
+    mixing: Picture
+    """Uneven mixing of contrast and blood, around 1. (rows, columns)."""
+    settings: FluoroscopySettings
+    shutters: Shutters
+
+
+@dataclass(frozen=True)
+class RenderedFrame:
+    """A frame and its truth."""
+
+    picture: NDArray[np.uint8]
+    """(rows, columns)."""
+    mask: NDArray[np.bool_]
+    """Contrast-filled vessel that the shutters leave open. (rows, columns)."""
+
+
+def make_patient(region: str, rng: np.random.Generator, cell_mm: float | None = None) -> SimulatedPatient:
+    """A random patient of a region; `cell_mm` sets the fineness of the model's mesh."""
+    tree = make_tree(region, rng)
+    tissue = make_tissue(region, rng)
+    ribs = mesh_branches(tissue.ribs, RIB_CELL_MM) if tissue.ribs else None
+    return SimulatedPatient(tree, mesh_branches(tree.branches, cell_mm or CELL_MM[region]), tissue, ribs)
+
+
+def make_scene(patient: SimulatedPatient, rng: np.random.Generator, size: int) -> Scene:
+    """A random view, background, machine and set of devices for a patient; size x size pixels."""
+    region = patient.tree.region
+    c_arm, pose = sample_c_arm(region, rng, size), sample_pose(region, rng)
+    return Scene(
+        patient=patient,
+        c_arm=c_arm,
+        pose=pose,
+        background=_background(patient, c_arm, pose, rng),
+        devices=sample_devices(rng, patient.tree, c_arm, pose),
+        density_per_mm=10 ** rng.uniform(-0.75, 0.2) / _typical_path_mm(patient, c_arm, pose),
+        mixing=_mixing(rng, size),
+        settings=sample_settings(rng),
+        shutters=sample_shutters(rng, size),
+    )
+
+
+def render(
+    scene: Scene,
+    filled: VesselModel | None,
+    rng: np.random.Generator,
+    pose: FloatArray | None = None,
+    dilution: float = 1.0,
+) -> RenderedFrame:
+    """One frame: `filled` is the mesh of the contrast-filled vessels (None: no contrast), at `pose` (default: the
+    scene's), with contrast thinned to `dilution`. Noise comes from `rng`."""
+    c_arm = scene.c_arm
+    total = scene.background + device_absorbance(scene.devices, c_arm)
+    mask = np.zeros((c_arm.rows, c_arm.columns), dtype=bool)
+    if filled is not None and dilution > 0:
+        length, mask = _vessels(filled, c_arm, scene.pose if pose is None else pose)
+        total = total + scene.density_per_mm * dilution * scene.mixing * length
+    picture = grey_values(expose(total, scene.settings, rng), scene.settings)
+    picture = shuttered(picture, scene.shutters)
+    return RenderedFrame(np.clip(np.rint(picture), 0, 255).astype(np.uint8), mask & ~scene.shutters.closed)
+
+
+def mesh_of(branches: tuple[Branch, ...], region: str) -> VesselModel:
+    """The mesh of the filled branches of a region's tree."""
+    return mesh_branches(branches, CELL_MM[region])
+
+
+def _vessels(filled: VesselModel, c_arm: CArm, pose: FloatArray) -> tuple[Picture, NDArray[np.bool_]]:
+    """Mean path length per pixel, and the pixels that are mostly vessel."""
+    fine = c_arm.resized(c_arm.rows * SUPERSAMPLING, c_arm.columns * SUPERSAMPLING)
+    length = path_length_mm(transform_points(pose, filled.points_lps), filled.triangles, fine)
+    return _averaged(length), _averaged(length > VISIBLE_MM) >= 0.5
+
+
+def _averaged(fine: NDArray[np.generic]) -> Picture:
+    rows, columns = (side // SUPERSAMPLING for side in fine.shape)
+    blocks = fine.reshape(rows, SUPERSAMPLING, columns, SUPERSAMPLING)
+    return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
+
+
+def _background(patient: SimulatedPatient, c_arm: CArm, pose: FloatArray, rng: np.random.Generator) -> Picture:
+    """Absorbance of bodies, ribs and fine structure; smooth bodies are computed on a coarse grid."""
+    from scipy.ndimage import zoom
+
+    size = c_arm.rows
+    coarse_size = max(64, min(size // 2, 128))
+    bodies = absorbance(patient.tissue.bodies, c_arm.resized(coarse_size, coarse_size))
+    background = zoom(bodies, size / coarse_size, order=1, grid_mode=True, mode="nearest") * rng.uniform(0.12, 0.6)
+    if patient.ribs is not None:
+        length = path_length_mm(transform_points(pose, patient.ribs.points_lps), patient.ribs.triangles, c_arm)
+        background = background + rng.uniform(0.002, 0.012) * length
+    background = background + rng.uniform(0, 0.09) * clouds(rng, size, 4)
+    background = background + rng.uniform(0, 0.03) * clouds(rng, size, 20, 3, 0.8)
+    return np.asarray(background - background.min(), dtype=np.float32)
+
+
+def _mixing(rng: np.random.Generator, size: int) -> Picture:
+    if rng.random() < 0.5:
+        return np.ones((size, size), dtype=np.float32)
+    return np.asarray(np.clip(1 + 0.25 * clouds(rng, size, 6, 3), 0.3, 1.6), dtype=np.float32)
+
+
+def _typical_path_mm(patient: SimulatedPatient, c_arm: CArm, pose: FloatArray) -> float:
+    """A long path through the tree in this view, at least 1.5 mm: contrast is dosed to show the large vessels."""
+    small = c_arm.resized(128, 128)
+    length = path_length_mm(transform_points(pose, patient.model.points_lps), patient.model.triangles, small)
+    return max(1.5, float(np.percentile(length[length > 0], 80))) if (length > 0).any() else 1.5
