@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from VesselRegistrationLib.affine import apply
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.projection import transform_points
+from VesselRegistrationLib.simulation.views import disturbed_pose
 from VesselSegmentationLib.metrics import Overlap, overlap_metrics, quartiles, summarize
 
 if TYPE_CHECKING:
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
 FIRST_TEST_SEED = 900_000
 """Simulated test patients start here; trainings draw their patients' seeds from below."""
 SUCCESS_MM = 3.0
-SUCCESS_PX_OF_512 = 20.0
-"""Ten pixels of the networks' 256-pixel frame."""
-START_SHIFT_MM = 15.0
-START_TURN_DEG = 4.0
-"""Standard deviations of how far the start pose is from the true one, per axis."""
 
 
 @dataclass(frozen=True)
@@ -73,18 +69,6 @@ def point_errors(
     chosen = inside if inside.any() else np.ones(len(truth), bool)
     pixels = float(np.linalg.norm(shown - truth, axis=1)[chosen].mean())
     return PointErrors(pixels, pixels * c_arm.pixel_size_at_isocenter_mm())
-
-
-def disturbed_pose(true_pose: FloatArray, center_lps: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """The true pose, turned about the model's middle and shifted, as a header and an unknown place on the table do."""
-    from scipy.spatial.transform import Rotation
-
-    turn = np.asarray(Rotation.from_rotvec(np.radians(rng.normal(0, START_TURN_DEG, 3))).as_matrix())
-    middle = transform_points(true_pose, center_lps[None])[0]
-    disturbance = np.eye(4)
-    disturbance[:3, :3] = turn
-    disturbance[:3, 3] = middle - turn @ middle + rng.normal(0, START_SHIFT_MM, 3)
-    return disturbance @ true_pose
 
 
 def score_simulated(

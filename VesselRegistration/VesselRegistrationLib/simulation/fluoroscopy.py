@@ -95,8 +95,24 @@ def expose(absorbance: Picture, settings: FluoroscopySettings, rng: np.random.Ge
     return np.asarray(np.maximum(counted, 1e-3), dtype=np.float32)
 
 
-def grey_values(counted: Picture, settings: FluoroscopySettings) -> Picture:
-    """Photon counts as grey values from 0 to 255, darker where more was absorbed. (rows, columns)."""
+def grey_values(counted: Picture, settings: FluoroscopySettings, limits: tuple[float, float] | None = None) -> Picture:
+    """Photon counts as grey values from 0 to 255, darker where more was absorbed. (rows, columns).
+
+    `limits` are what becomes black and white, for a run whose window stays; None: those of this picture.
+    """
+    curved = _curved(counted, settings)
+    low, high = limits or _limits(curved, settings)
+    shown = np.clip((curved - low) / (high - low), 0, 1) ** settings.gamma
+    return np.asarray(shown * settings.white, dtype=np.float32)
+
+
+def window_limits(counted: Picture, settings: FluoroscopySettings) -> tuple[float, float]:
+    """What `grey_values` would make black and white in this picture."""
+    return _limits(_curved(counted, settings), settings)
+
+
+def _curved(counted: Picture, settings: FluoroscopySettings) -> Picture:
+    """Counts after the machine's curve, its evening out and its sharpening."""
     from scipy.ndimage import gaussian_filter
 
     size = counted.shape[0]
@@ -111,12 +127,14 @@ def grey_values(counted: Picture, settings: FluoroscopySettings) -> Picture:
     if settings.sharpening:
         sigma = settings.sharpening_px * size / REFERENCE_SIZE
         picture = picture + settings.sharpening * (picture - gaussian_filter(picture, sigma))
+    return np.asarray(picture, dtype=np.float32)
+
+
+def _limits(curved: Picture, settings: FluoroscopySettings) -> tuple[float, float]:
     low_percent, high_percent, below, above = settings.window
-    low, high = np.percentile(picture, [low_percent, high_percent])
-    span = max(float(high - low), 1e-6)
-    low, high = low - below * span, high + above * span
-    shown = np.clip((picture - low) / (high - low), 0, 1) ** settings.gamma
-    return np.asarray(shown * settings.white, dtype=np.float32)
+    low, high = (float(value) for value in np.percentile(curved, [low_percent, high_percent]))
+    span = max(high - low, 1e-6)
+    return low - below * span, high + above * span
 
 
 def sample_shutters(rng: np.random.Generator, size: int) -> Shutters:

@@ -1,13 +1,13 @@
-"""A pool of simulated views to train on: memory-mapped arrays, made in parallel, the same for every number of processes.
+"""A pool of simulated views to train on: memory-mapped arrays, the same for every number of processes.
 
-    frames.npy    uint8 (N, size, size)   what the screen shows
-    masks.npy     uint8 (N, size, size)   1 where contrast-filled vessel is seen
-    models.npy    uint8 (N, size, size)   1 in the silhouette of the whole vessel tree at the same true pose
-    patients.npy  int32 (N,)              views of one patient share a number
-    regions.npy   int8 (N,)               index into REGIONS
-    index.json    seed, counts, versions
+frames.npy    uint8 (N, size, size)   what the screen shows
+masks.npy     uint8 (N, size, size)   1 where contrast-filled vessel is seen
+models.npy    uint8 (N, size, size)   1 in the silhouette of the whole vessel tree at the same true pose
+patients.npy  int32 (N,)              views of one patient share a number
+regions.npy   int8 (N,)               index into REGIONS
+index.json    seed, counts, versions
 
-    python -m VesselRegistrationLib.simulation.pool --output pool --patients 600 --views 14 --seed 1 --processes 2
+python -m VesselRegistrationLib.simulation.pool --output pool --patients 600 --views 14 --seed 1 --processes 2
 """
 
 from __future__ import annotations

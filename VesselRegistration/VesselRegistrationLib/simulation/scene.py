@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from VesselRegistrationLib.simulation.fluoroscopy import (
     sample_settings,
     sample_shutters,
     shuttered,
+    window_limits,
 )
 from VesselRegistrationLib.simulation.meshing import mesh_branches
 from VesselRegistrationLib.simulation.tissue import Tissue, make_tissue
@@ -62,6 +64,8 @@ class Scene:
     """Uneven mixing of contrast and blood, around 1. (rows, columns)."""
     settings: FluoroscopySettings
     shutters: Shutters
+    limits: tuple[float, float] | None = None
+    """What becomes black and white; None: chosen for each frame anew."""
 
 
 @dataclass(frozen=True)
@@ -108,15 +112,28 @@ def render(
 ) -> RenderedFrame:
     """One frame: `filled` is the mesh of the contrast-filled vessels (None: no contrast), at `pose` (default: the
     scene's), with contrast thinned to `dilution`. Noise comes from `rng`."""
-    c_arm = scene.c_arm
-    total = scene.background + device_absorbance(scene.devices, c_arm)
-    mask = np.zeros((c_arm.rows, c_arm.columns), dtype=bool)
-    if filled is not None and dilution > 0:
-        length, mask = _vessels(filled, c_arm, scene.pose if pose is None else pose)
-        total = total + scene.density_per_mm * dilution * scene.mixing * length
-    picture = grey_values(expose(total, scene.settings, rng), scene.settings)
+    total, mask = _total(scene, filled, scene.pose if pose is None else pose, dilution)
+    picture = grey_values(expose(total, scene.settings, rng), scene.settings, scene.limits)
     picture = shuttered(picture, scene.shutters)
     return RenderedFrame(np.clip(np.rint(picture), 0, 255).astype(np.uint8), mask & ~scene.shutters.closed)
+
+
+def with_fixed_window(scene: Scene, filled: VesselModel, rng: np.random.Generator) -> Scene:
+    """The scene with the window of a filled frame for all its frames: a run does not flicker."""
+    total, _ = _total(scene, filled, scene.pose, 1.0)
+    limits = window_limits(expose(total, scene.settings, rng), scene.settings)
+    return dataclasses.replace(scene, limits=limits)
+
+
+def _total(
+    scene: Scene, filled: VesselModel | None, pose: FloatArray, dilution: float
+) -> tuple[Picture, NDArray[np.bool_]]:
+    """Absorbance of everything in the beam, and which pixels are contrast-filled vessel."""
+    total = scene.background + device_absorbance(scene.devices, scene.c_arm)
+    if filled is None or dilution <= 0:
+        return total, np.zeros(total.shape, dtype=bool)
+    length, mask = _vessels(filled, scene.c_arm, pose)
+    return total + scene.density_per_mm * dilution * scene.mixing * length, mask
 
 
 def mesh_of(branches: tuple[Branch, ...], region: str) -> VesselModel:

@@ -46,9 +46,7 @@ def make_tissue(region: str, rng: np.random.Generator) -> Tissue:
     return Tissue(tuple(bodies), tuple(ribs))
 
 
-def _body(
-    center: ArrayLike, semi_axes: ArrayLike, attenuation: float, rotation: FloatArray | None = None
-) -> Ellipsoid:
+def _body(center: ArrayLike, semi_axes: ArrayLike, attenuation: float, rotation: FloatArray | None = None) -> Ellipsoid:
     return Ellipsoid(np.asarray(center, dtype=float), np.asarray(semi_axes, dtype=float), float(attenuation), rotation)
 
 

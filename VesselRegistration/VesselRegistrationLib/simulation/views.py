@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
+from VesselRegistrationLib.projection import transform_points
 
 FIELD_OF_VIEW_MM = {"lower": (220, 480), "upper": (170, 400), "coronary": (95, 190), "phantom": (130, 230)}
 """Side of the square detector field, at the detector: image intensifier formats from 10 to 48 cm."""
 PLACE_SPREAD_MM = {"lower": 20.0, "upper": 18.0, "coronary": 10.0, "phantom": 14.0}
 TURN_SPREAD_DEG = 4.0
+
+START_SHIFT_MM = 15.0
+START_TURN_DEG = 4.0
+"""Standard deviations, per axis, of how far a start pose is from the true one."""
 
 
 def sample_c_arm(region: str, rng: np.random.Generator, size: int) -> CArm:
@@ -36,3 +41,15 @@ def sample_pose(region: str, rng: np.random.Generator) -> FloatArray:
     pose[:3, :3] = Rotation.from_rotvec(np.radians(rng.normal(0, TURN_SPREAD_DEG, 3))).as_matrix()
     pose[:3, 3] = rng.normal(0, PLACE_SPREAD_MM[region], 3)
     return pose
+
+
+def disturbed_pose(true_pose: FloatArray, center_lps: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """The true pose, turned about the model's middle and shifted, as a header and an unknown place on the table do."""
+    from scipy.spatial.transform import Rotation
+
+    turn = np.asarray(Rotation.from_rotvec(np.radians(rng.normal(0, START_TURN_DEG, 3))).as_matrix())
+    middle = transform_points(true_pose, center_lps[None])[0]
+    disturbance = np.eye(4)
+    disturbance[:3, :3] = turn
+    disturbance[:3, 3] = middle - turn @ middle + rng.normal(0, START_SHIFT_MM, 3)
+    return disturbance @ true_pose

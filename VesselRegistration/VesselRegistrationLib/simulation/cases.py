@@ -1,0 +1,253 @@
+"""A simulated patient as a clinic would hand it over, with what no clinic can: the exact truth.
+
+A run of frames in which contrast washes in and out while the heart beats and the patient breathes; the whole vessel
+tree as the model; pose, filling and mask of every frame. The same seed gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from VesselRegistrationLib.c_arm import CArm, FloatArray
+from VesselRegistrationLib.simulation.anatomy import VesselTree, centerline_points
+from VesselRegistrationLib.simulation.filling import FillSettings, fill
+from VesselRegistrationLib.simulation.scene import Scene, make_patient, make_scene, mesh_of, render, with_fixed_window
+from VesselRegistrationLib.simulation.truth import SCHEMA, SCHEMA_VERSION, TRUTH_FILE
+from VesselRegistrationLib.simulation.views import disturbed_pose
+from VesselRegistrationLib.vessel_model import VesselModel
+from VesselSegmentationLib.errors import InputError
+from VesselSegmentationLib.files import write_atomically
+
+if TYPE_CHECKING:
+    from VesselRegistrationLib.xray_run import XRayRun
+
+FRAME_TIME_MS = 1000 / 15
+HEARTBEAT_FRAMES, BREATH_FRAMES = 14, 60
+HEARTBEAT_MM = {"upper": 2.0, "coronary": 3.0, "lower": 0.3, "phantom": 0.0}
+BREATH_MM = {"upper": 2.0, "coronary": 2.0, "lower": 0.5, "phantom": 0.0}
+"""Amplitudes of the motion, mostly along the body: a simplification of what is seen in practice."""
+MODEL_ORIGIN_SPREAD_MM = 60.0
+"""The model's own coordinates are a CT scanner's; the patient lies elsewhere on the table."""
+
+
+@dataclass(frozen=True)
+class SimulatedCase:
+    """A simulated run with its model and truth."""
+
+    region: str
+    seed: int
+    frames: NDArray[np.uint8]
+    """(F, rows, columns)."""
+    masks: NDArray[np.bool_]
+    """(F, rows, columns): contrast-filled vessel."""
+    c_arm: CArm
+    table_lps: FloatArray
+    """(3,) mm, as the table's scales say."""
+    poses: tuple[FloatArray, ...]
+    """Per frame, model_to_isocenter (4, 4), LPS mm."""
+    dilutions: tuple[float, ...]
+    model: VesselModel
+    tree: VesselTree
+    """In the model's coordinates."""
+
+    @property
+    def centerline_lps(self) -> FloatArray:
+        """Points (N, 3) on the centrelines, in the model's coordinates."""
+        return centerline_points(self.tree, 2.0)
+
+    def run(self) -> XRayRun:
+        """The run as the reader gives it, without going through a file."""
+        from VesselRegistrationLib.xray_run import FrameGeometry, Origin, Sourced, XRayRun
+
+        def given(value: float | tuple[float, ...], unit: str) -> Sourced:
+            return Sourced(value, unit, Origin.HEADER, "simulation")
+
+        geometry = FrameGeometry(
+            primary_angle=given(self.c_arm.primary_angle_deg, "deg"),
+            secondary_angle=given(self.c_arm.secondary_angle_deg, "deg"),
+            sid=given(self.c_arm.sid_mm, "mm"),
+            sod=given(self.c_arm.sod_mm, "mm"),
+            spacing=given(self.c_arm.spacing_mm, "mm"),
+            principal_point=Sourced.missing("px"),
+            table=given(tuple(float(value) for value in self.table_lps), "mm"),
+        )
+        times: FloatArray = np.asarray(FRAME_TIME_MS * np.arange(len(self.frames)), dtype=float)
+        return XRayRun(f"simulated-{self.region}-{self.seed}", self.frames, times, (geometry,) * len(self.frames))
+
+
+def simulate_case(
+    region: str, seed: int, frames: int = 12, size: int = 512, model_cell_mm: float | None = None
+) -> SimulatedCase:
+    """A case of a region ("upper", "lower", "coronary", "phantom"): contrast arrives, fills, and thins again.
+
+    Raises InputError for less than one frame or a picture under 128 pixels.
+    """
+    if frames < 1 or size < 128:
+        raise InputError(f"A case needs at least 1 frame (not {frames}) and 128 pixels a side (not {size}).")
+    rng = np.random.default_rng([seed, 0xCA5E])
+    patient = make_patient(region, rng, model_cell_mm)
+    scene = _readable(make_scene(patient, rng, size))
+    site = FillSettings(site=_site(region, rng), full_chance=0.0, missing_chance=0.08)
+    filling_seed = int(rng.integers(2**31))
+    fronts, dilutions = _wash(frames, rng)
+    motion = _motion(region, frames, rng)
+    fullest = _filling(patient.tree, site, max(fronts) or 1.0, filling_seed, region)
+    scene = with_fixed_window(scene, fullest, rng)
+    pictures, masks, poses = [], [], []
+    for front, dilution, shift in zip(fronts, dilutions, motion, strict=True):
+        pose = scene.pose.copy()
+        pose[:3, 3] += shift
+        filled = _filling(patient.tree, site, front, filling_seed, region) if front > 0 else None
+        frame = render(scene, filled, rng, pose, dilution)
+        pictures.append(frame.picture)
+        masks.append(frame.mask)
+        poses.append(pose)
+    return _in_scanner_coordinates(
+        SimulatedCase(
+            region=region,
+            seed=seed,
+            frames=np.stack(pictures),
+            masks=np.stack(masks),
+            c_arm=scene.c_arm,
+            table_lps=np.round(rng.uniform((-30, 40, 300), (30, 160, 700)), 1),
+            poses=tuple(poses),
+            dilutions=tuple(dilutions),
+            model=patient.model,
+            tree=patient.tree,
+        ),
+        rng,
+    )
+
+
+def _filling(tree: VesselTree, site: FillSettings, front_mm: float, seed: int, region: str) -> VesselModel:
+    """The filled vessels when contrast has run so far; the same draw each time, so that one filling advances."""
+    settings = dataclasses.replace(site, front_mm=front_mm)
+    return mesh_of(fill(tree, np.random.default_rng(seed), settings), region)
+
+
+def _readable(scene: Scene) -> Scene:
+    """The scene with angles, distances and spacing rounded to what a header holds."""
+    c_arm = scene.c_arm
+    spacing = round(c_arm.spacing_mm[0], 6)
+    rounded = dataclasses.replace(
+        c_arm,
+        primary_angle_deg=round(c_arm.primary_angle_deg, 1),
+        secondary_angle_deg=round(c_arm.secondary_angle_deg, 1),
+        sid_mm=round(c_arm.sid_mm, 1),
+        sod_mm=round(c_arm.sod_mm, 1),
+        spacing_mm=(spacing, spacing),
+    )
+    return dataclasses.replace(scene, c_arm=rounded)
+
+
+def _site(region: str, rng: np.random.Generator) -> str:
+    """Where contrast is given: where the region's procedures give it."""
+    sites = {
+        "upper": ("aortic_root", "aortic_root", "ascending_aorta"),
+        "lower": ("infrarenal_aorta",),
+        "coronary": ("left_coronary", "right_coronary"),
+        "phantom": ("inlet",),
+    }
+    if region not in sites:
+        raise InputError(f"No simulated cases for region {region!r}. Choose one of {', '.join(sites)}.")
+    return str(rng.choice(sites[region]))
+
+
+def _wash(frames: int, rng: np.random.Generator) -> tuple[list[float], list[float]]:
+    """How far contrast has run (mm) and how strong it is, per frame: one frame before, then in, full, and thinning."""
+    reach = rng.uniform(350, 600)
+    share = np.linspace(0, 1, frames) if frames > 1 else np.array([0.6])
+    fronts = np.where(share <= 0, 0.0, reach * np.minimum(share / 0.55, 1.0))
+    strength = np.where(share < 0.7, 1.0, 1.0 - 1.6 * (share - 0.7))
+    return fronts.tolist(), np.round(strength, 3).tolist()
+
+
+def _motion(region: str, frames: int, rng: np.random.Generator) -> FloatArray:
+    """Shift of the vessels per frame, (F, 3) LPS mm: a beating heart and slow breathing."""
+    phase = rng.uniform(0, 2 * np.pi, 2)
+    time = np.arange(frames)
+    beat = HEARTBEAT_MM[region] * np.sin(2 * np.pi * time / HEARTBEAT_FRAMES + phase[0])
+    breath = BREATH_MM[region] * np.sin(2 * np.pi * time / BREATH_FRAMES + phase[1])
+    direction = np.array([0.4, -0.3, 0.87])
+    return np.asarray(beat[:, None] * direction + breath[:, None] * np.array([0.0, -0.2, 0.98]))
+
+
+def _in_scanner_coordinates(case: SimulatedCase, rng: np.random.Generator) -> SimulatedCase:
+    """The case with its model moved to arbitrary CT coordinates, and the poses to match."""
+    from VesselRegistrationLib.simulation.anatomy import moved_tree
+
+    origin = np.round(rng.normal(0, MODEL_ORIGIN_SPREAD_MM, 3), 1) if case.region != "phantom" else np.zeros(3)
+    back = np.eye(4)
+    back[:3, 3] = origin
+    return dataclasses.replace(
+        case,
+        model=dataclasses.replace(case.model, points_lps=case.model.points_lps - origin),
+        tree=moved_tree(case.tree, origin),
+        poses=tuple(pose @ back for pose in case.poses),
+    )
+
+
+def write_case(case: SimulatedCase, folder: Path | str) -> None:
+    """Write run.dcm, model.stl, truth.json, start-pose.json and masks/frame_000.png, ... Raises OutputError."""
+    from VesselRegistrationLib.model_writing import write_vessel_model
+    from VesselRegistrationLib.simulation.dicom_writing import write_xa
+    from VesselSegmentationLib.overlay import write_png
+
+    folder = Path(folder)
+    for index, mask in enumerate(case.masks):
+        write_png(folder / _mask_file(index), mask)
+    write_vessel_model(case.model, folder / "model.stl")
+    write_xa(case, folder / "run.dcm")
+    start = {"coordinateSystem": "LPS", "modelToIsocenter": _start_pose(case).tolist()}
+    write_atomically(folder / "start-pose.json", json.dumps(start, indent=2) + "\n")
+    write_atomically(folder / TRUTH_FILE, json.dumps(_truth(case), indent=1) + "\n")
+
+
+def _start_pose(case: SimulatedCase) -> FloatArray:
+    """Where an operator would first put the model: right to some degrees and centimetres."""
+    rng = np.random.default_rng([case.seed, 0x57A7])
+    return np.round(disturbed_pose(case.poses[0], case.model.points_lps.mean(axis=0), rng), 6)
+
+
+def _mask_file(index: int) -> str:
+    return f"masks/frame_{index:03d}.png"
+
+
+def _truth(case: SimulatedCase) -> dict[str, Any]:
+    c_arm = case.c_arm
+    view = {
+        "primaryAngleDeg": c_arm.primary_angle_deg,
+        "secondaryAngleDeg": c_arm.secondary_angle_deg,
+        "sidMm": c_arm.sid_mm,
+        "sodMm": c_arm.sod_mm,
+        "spacingMm": list(c_arm.spacing_mm),
+        "principalPointPx": list(c_arm.center_px),
+        "tableLpsMm": case.table_lps.tolist(),
+    }
+    return {
+        "schema": SCHEMA,
+        "schemaVersion": SCHEMA_VERSION,
+        "simulated": True,
+        "region": case.region,
+        "seed": case.seed,
+        "coordinateSystem": "LPS",
+        "frames": [
+            {
+                "frame": index,
+                "modelToIsocenter": np.round(pose, 6).tolist(),
+                "dilution": dilution,
+                "cArm": view,
+                "mask": _mask_file(index),
+            }
+            for index, (pose, dilution) in enumerate(zip(case.poses, case.dilutions, strict=True))
+        ],
+        "landmarks": {name: np.round(point, 3).tolist() for name, point in case.tree.landmarks_lps.items()},
+        "centerline": np.round(case.centerline_lps, 3).tolist(),
+    }

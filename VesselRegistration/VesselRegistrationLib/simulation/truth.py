@@ -1,0 +1,77 @@
+"""The truth of a simulated case: `truth.json` and its mask pictures.
+
+schema             "vessel-registration/truth"
+schemaVersion      1
+simulated          true: no patient is behind it
+region, seed       what remakes it (`vessel-registration simulate`)
+coordinateSystem   "LPS"; lengths in mm
+frames[]           modelToIsocenter (4 x 4, row by row), cArm, dilution, mask (file name)
+centerline         points (N, 3) of the model's centrelines, in the model's coordinates
+landmarks          name to point (3,)
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from VesselRegistrationLib.c_arm import FloatArray
+from VesselSegmentationLib.errors import InputError
+
+SCHEMA = "vessel-registration/truth"
+SCHEMA_VERSION = 1
+TRUTH_FILE = "truth.json"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is known exactly about a simulated case."""
+
+    folder: Path
+    region: str
+    seed: int
+    poses: tuple[FloatArray, ...]
+    """Per frame, model_to_isocenter (4, 4), LPS mm."""
+    mask_files: tuple[str, ...]
+    centerline_lps: FloatArray
+    """(N, 3), in the model's coordinates."""
+    landmarks_lps: dict[str, FloatArray]
+
+    def mask(self, frame: int) -> NDArray[np.bool_]:
+        """Contrast-filled vessel of one frame. (rows, columns)."""
+        from PIL import Image
+
+        with Image.open(self.folder / self.mask_files[frame]) as picture:
+            return np.array(picture.convert("L")) > 127
+
+    def fullest_frame(self) -> int:
+        """The frame with most contrast-filled vessel."""
+        return int(np.argmax([self.mask(frame).sum() for frame in range(len(self.poses))]))
+
+
+def read_truth(folder: Path | str) -> Truth:
+    """The truth of a case folder. Raises InputError when it is missing or is none."""
+    folder = Path(folder)
+    path = folder / TRUTH_FILE
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if content["schema"] != SCHEMA or content["schemaVersion"] != SCHEMA_VERSION:
+            raise InputError(f"{path} is not {SCHEMA} version {SCHEMA_VERSION}.")
+        return Truth(
+            folder=folder,
+            region=str(content["region"]),
+            seed=int(content["seed"]),
+            poses=tuple(np.array(frame["modelToIsocenter"], dtype=float) for frame in content["frames"]),
+            mask_files=tuple(Path(frame["mask"]).as_posix() for frame in content["frames"]),
+            centerline_lps=np.array(content["centerline"], dtype=float).reshape(-1, 3),
+            landmarks_lps={name: np.array(point, dtype=float) for name, point in content["landmarks"].items()},
+        )
+    except OSError as error:
+        raise InputError(f"There is no {TRUTH_FILE} in {folder}: make a case with `simulate`.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not the truth of a case ({error}): make the case again.") from error
