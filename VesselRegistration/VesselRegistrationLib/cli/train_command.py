@@ -79,10 +79,11 @@ def _segmentation(options: argparse.Namespace, folder: Path) -> int:
     words = f"{len(data)} frames of {'the folder given' if options.images else 'simulated patients'}"
     report = train_segmentation(training, validation, settings, folder, training_data=words)
     scores = report.scores
+    print(f"{report.iterations} iterations; {scores.frames} frames of held-out patients:")
     print(
-        f"{report.iterations} iterations; {scores.frames} frames of held-out patients: "
-        f"median DSC {scores.dsc.median:.3f} (quartiles {scores.dsc.lower:.3f} to {scores.dsc.upper:.3f}), precision {scores.precision.median:.3f}, "
-        f"recall {scores.recall.median:.3f}, {scores.failures} below {scores.failure_below:g}; saved in {folder}"
+        f"  median DSC {scores.dsc.median:.3f} (quartiles {scores.dsc.lower:.3f} to {scores.dsc.upper:.3f}), "
+        f"precision {scores.precision.median:.3f}, recall {scores.recall.median:.3f}, "
+        f"{scores.failures} below {scores.failure_below:g}; saved in {folder}"
     )
     return DONE
 
