@@ -28,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--size", type=int, default=512, help="rows and columns (default: %(default)s)")
+    parser.add_argument(
+        "--model-cell", type=float, metavar="MM", help="fineness of the model's mesh: smaller has more triangles"
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
 
 
@@ -37,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     from VesselRegistrationLib.simulation.cases import simulate_case, write_case
 
     folder = prepare_output_folder(options.output)
-    case = simulate_case(options.region, options.seed, options.frames, options.size)
+    case = simulate_case(options.region, options.seed, options.frames, options.size, options.model_cell)
     write_case(case, folder)
     print(f"simulated {options.region} case with {options.frames} frames written to {folder}")
     return DONE

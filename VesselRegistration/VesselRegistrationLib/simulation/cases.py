@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.simulation.anatomy import VesselTree, centerline_points
 from VesselRegistrationLib.simulation.filling import FillSettings, fill
-from VesselRegistrationLib.simulation.scene import Scene, make_patient, make_scene, mesh_of, render, with_fixed_window
+from VesselRegistrationLib.simulation.scene import (
+    Scene,
+    SimulatedPatient,
+    make_patient,
+    make_scene,
+    mesh_of,
+    render,
+    visible_vessels,
+    with_fixed_window,
+)
 from VesselRegistrationLib.simulation.truth import SCHEMA, SCHEMA_VERSION, TRUTH_FILE
 from VesselRegistrationLib.simulation.views import disturbed_pose
 from VesselRegistrationLib.vessel_model import VesselModel
@@ -33,6 +42,9 @@ HEARTBEAT_FRAMES, BREATH_FRAMES = 14, 60
 HEARTBEAT_MM = {"upper": 2.0, "coronary": 3.0, "lower": 0.3, "phantom": 0.0}
 BREATH_MM = {"upper": 2.0, "coronary": 2.0, "lower": 0.5, "phantom": 0.0}
 """Amplitudes of the motion, mostly along the body: a simplification of what is seen in practice."""
+VIEWS_TRIED = 30
+LEAST_VESSEL_SHARE = {"upper": 0.05, "lower": 0.02, "coronary": 0.015, "phantom": 0.02}
+"""Share of the picture that contrast-filled vessel covers when the tree is full."""
 MODEL_ORIGIN_SPREAD_MM = 60.0
 """The model's own coordinates are a CT scanner's; the patient lies elsewhere on the table."""
 
@@ -93,13 +105,12 @@ def simulate_case(
         raise InputError(f"A case needs at least 1 frame (not {frames}) and 128 pixels a side (not {size}).")
     rng = np.random.default_rng([seed, 0xCA5E])
     patient = make_patient(region, rng, model_cell_mm)
-    scene = _readable(make_scene(patient, rng, size))
     site = FillSettings(site=_site(region, rng), full_chance=0.0, missing_chance=0.08)
     filling_seed = int(rng.integers(2**31))
     fronts, dilutions = _wash(frames, rng)
-    motion = _motion(region, frames, rng)
     fullest = _filling(patient.tree, site, max(fronts) or 1.0, filling_seed, region)
-    scene = with_fixed_window(scene, fullest, rng)
+    scene = with_fixed_window(_scene_with_vessels(patient, fullest, rng, size), fullest, rng)
+    motion = _motion(region, frames, rng)
     pictures, masks, poses = [], [], []
     for front, dilution, shift in zip(fronts, dilutions, motion, strict=True):
         pose = scene.pose.copy()
@@ -124,6 +135,15 @@ def simulate_case(
         ),
         rng,
     )
+
+
+def _scene_with_vessels(patient: SimulatedPatient, fullest: VesselModel, rng: np.random.Generator, size: int) -> Scene:
+    """A scene in which contrast will be seen: nobody injects with the C-arm pointed elsewhere."""
+    for _ in range(VIEWS_TRIED):
+        scene = _readable(make_scene(patient, rng, size))
+        if visible_vessels(scene, fullest).mean() >= LEAST_VESSEL_SHARE[patient.tree.region]:
+            break
+    return scene
 
 
 def _filling(tree: VesselTree, site: FillSettings, front_mm: float, seed: int, region: str) -> VesselModel:

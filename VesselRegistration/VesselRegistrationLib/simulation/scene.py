@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
-from VesselRegistrationLib.projection import path_length_mm, transform_points
+from VesselRegistrationLib.projection import path_length_mm, silhouette, transform_points
 from VesselRegistrationLib.simulation.anatomy import Branch, VesselTree, make_tree
 from VesselRegistrationLib.simulation.bodies import Picture, absorbance, clouds
 from VesselRegistrationLib.simulation.devices import Device, device_absorbance, sample_devices
@@ -116,6 +116,12 @@ def render(
     picture = grey_values(expose(total, scene.settings, rng), scene.settings, scene.limits)
     picture = shuttered(picture, scene.shutters)
     return RenderedFrame(np.clip(np.rint(picture), 0, 255).astype(np.uint8), mask & ~scene.shutters.closed)
+
+
+def visible_vessels(scene: Scene, filled: VesselModel) -> NDArray[np.bool_]:
+    """Pixels of a filling that the shutters leave open. (rows, columns)."""
+    points = transform_points(scene.pose, filled.points_lps)
+    return silhouette(points, filled.triangles, scene.c_arm) & ~scene.shutters.closed
 
 
 def with_fixed_window(scene: Scene, filled: VesselModel, rng: np.random.Generator) -> Scene:
