@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from VesselRegistrationLib.affine import apply
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.projection import transform_points
+from VesselRegistrationLib.simulation.truth import fullest_frame
 from VesselRegistrationLib.simulation.views import disturbed_pose
 from VesselSegmentationLib.metrics import Overlap, overlap_metrics, quartiles, summarize
 
@@ -92,7 +93,7 @@ def _score_case(case: Any, region: str, seed: int, segmenter: VesselSegmenter, m
     from VesselRegistrationLib.registration import register_frame
 
     rng = np.random.default_rng([seed, 5])
-    frame = int(np.argmax([mask.sum() for mask in case.masks]))
+    frame = fullest_frame(case.masks, case.dilutions)
     run, model, true_pose = case.run(), case.model, case.poses[frame]
     start = disturbed_pose(true_pose, model.points_lps.mean(axis=0), rng)
     result = register_frame(model, run, frame, segmenter.probability, matcher, None, start)

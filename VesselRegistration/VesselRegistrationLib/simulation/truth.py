@@ -13,6 +13,7 @@ landmarks          name to point (3,)
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ class Truth:
     poses: tuple[FloatArray, ...]
     """Per frame, model_to_isocenter (4, 4), LPS mm."""
     mask_files: tuple[str, ...]
+    dilutions: tuple[float, ...]
+    """Strength of the contrast per frame, 0 to 1."""
     centerline_lps: FloatArray
     """(N, 3), in the model's coordinates."""
     landmarks_lps: dict[str, FloatArray]
@@ -50,8 +53,13 @@ class Truth:
             return np.array(picture.convert("L")) > 127
 
     def fullest_frame(self) -> int:
-        """The frame with most contrast-filled vessel."""
-        return int(np.argmax([self.mask(frame).sum() for frame in range(len(self.poses))]))
+        """The frame with most, and strongest, contrast."""
+        return fullest_frame([self.mask(frame) for frame in range(len(self.poses))], self.dilutions)
+
+
+def fullest_frame(masks: Iterable[NDArray[np.bool_]], dilutions: Iterable[float]) -> int:
+    """The frame whose vessels cover most, thinned contrast counting less."""
+    return int(np.argmax([mask.sum() * dilution for mask, dilution in zip(masks, dilutions, strict=True)]))
 
 
 def read_truth(folder: Path | str) -> Truth:
@@ -67,6 +75,7 @@ def read_truth(folder: Path | str) -> Truth:
             region=str(content["region"]),
             seed=int(content["seed"]),
             poses=tuple(np.array(frame["modelToIsocenter"], dtype=float) for frame in content["frames"]),
+            dilutions=tuple(float(frame["dilution"]) for frame in content["frames"]),
             mask_files=tuple(Path(frame["mask"]).as_posix() for frame in content["frames"]),
             centerline_lps=np.array(content["centerline"], dtype=float).reshape(-1, 3),
             landmarks_lps={name: np.array(point, dtype=float) for name, point in content["landmarks"].items()},
