@@ -18,11 +18,12 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from VesselSegmentationLib.errors import InputError
+from VesselSegmentationLib.errors import InputError, OutputError, UserError
 from VesselSegmentationLib.files import write_atomically
 
 REGIONS = ("upper", "lower", "coronary", "phantom")
@@ -80,24 +81,21 @@ def patient_views(request: PoolRequest) -> PatientViews:
 def generate_pool(
     folder: Path | str, patients: int, views: int, seed: int = 1, processes: int = 2, size: int = 256
 ) -> Path:
-    """Make a pool; returns its folder. index.json comes last, so a folder without it is not finished."""
+    """Make a pool; returns its folder. index.json comes last, so a folder without it is not finished.
+
+    Raises InputError for numbers that make no pool and OutputError for a folder that cannot be written to.
+    """
     from multiprocessing import get_context
 
     from tqdm import tqdm
 
-    if patients < 1 or views < 1 or processes < 1 or size < 64:
+    if patients < 1 or views < 1 or processes < 1 or size < 64 or seed < 0:
         raise InputError(
-            f"A pool needs patients ({patients}), views ({views}) and processes ({processes}) from 1 and a size "
-            f"({size}) from 64."
+            f"A pool needs patients ({patients}), views ({views}) and processes ({processes}) from 1, a size "
+            f"({size}) from 64 and a seed ({seed}) from 0."
         )
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "index.json").unlink(missing_ok=True)
-    total = patients * views
-    arrays = {
-        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (total, size, size))
-        for name in ("frames", "masks", "models")
-    }
+    folder, total = Path(folder), patients * views
+    arrays = _empty_arrays(folder, (total, size, size))
     regions = np.zeros(total, np.int8)
     requests = [PoolRequest(seed, number, views, size) for number in range(patients)]
     started = time.monotonic()
@@ -125,6 +123,21 @@ def generate_pool(
     return folder
 
 
+def _empty_arrays(folder: Path, shape: tuple[int, int, int]) -> dict[str, np.memmap[Any, np.dtype[np.uint8]]]:
+    """The pool's pictures, as files still to be filled; an index of an earlier pool is removed first."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "index.json").unlink(missing_ok=True)
+        return {
+            name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, shape)
+            for name in ("frames", "masks", "models")
+        }
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write a pool to {folder}: {error.strerror or error}. Choose another folder."
+        ) from error
+
+
 def main() -> None:
     """Command line of this module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -135,7 +148,10 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--size", type=int, default=256)
     options = parser.parse_args()
-    generate_pool(options.output, options.patients, options.views, options.seed, options.processes, options.size)
+    try:
+        generate_pool(options.output, options.patients, options.views, options.seed, options.processes, options.size)
+    except UserError as error:
+        parser.exit(1, f"{error}\n")
 
 
 if __name__ == "__main__":

@@ -46,11 +46,15 @@ class Truth:
     landmarks_lps: dict[str, FloatArray]
 
     def mask(self, frame: int) -> NDArray[np.bool_]:
-        """Contrast-filled vessel of one frame. (rows, columns)."""
+        """Contrast-filled vessel of one frame. (rows, columns). Raises InputError when its picture cannot be read."""
         from PIL import Image
 
-        with Image.open(self.folder / self.mask_files[frame]) as picture:
-            return np.array(picture.convert("L")) > 127
+        path = self.folder / self.mask_files[frame]
+        try:
+            with Image.open(path) as picture:
+                return np.array(picture.convert("L")) > 127
+        except OSError as error:
+            raise InputError(f"The mask {path} cannot be read: make the case again.") from error
 
     def fullest_frame(self) -> int:
         """The frame with most, and strongest, contrast."""
@@ -70,7 +74,7 @@ def read_truth(folder: Path | str) -> Truth:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if content["schema"] != SCHEMA or content["schemaVersion"] != SCHEMA_VERSION:
             raise InputError(f"{path} is not {SCHEMA} version {SCHEMA_VERSION}.")
-        return Truth(
+        truth = Truth(
             folder=folder,
             region=str(content["region"]),
             seed=int(content["seed"]),
@@ -82,5 +86,18 @@ def read_truth(folder: Path | str) -> Truth:
         )
     except OSError as error:
         raise InputError(f"There is no {TRUTH_FILE} in {folder}: make a case with `simulate`.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is not the truth of a case ({error}): make the case again.") from error
+    _check(truth, path)
+    return truth
+
+
+def _check(truth: Truth, path: Path) -> None:
+    """Raises InputError for a truth without frames, with poses that are none, or with masks outside its folder."""
+    if not truth.poses:
+        raise InputError(f"{path} has no frames: make the case again.")
+    for pose, name in zip(truth.poses, truth.mask_files, strict=True):
+        if pose.shape != (4, 4) or not np.isfinite(pose).all():
+            raise InputError(f"{path} has a modelToIsocenter that is not 4 x 4 finite numbers: make the case again.")
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise InputError(f"{path} names a mask outside its folder ({name}): make the case again.")
