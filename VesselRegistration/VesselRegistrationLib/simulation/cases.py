@@ -99,10 +99,12 @@ def simulate_case(
 ) -> SimulatedCase:
     """A case of a region ("upper", "lower", "coronary", "phantom"): contrast arrives, fills, and thins again.
 
-    Raises InputError for less than one frame or a picture under 128 pixels.
+    Raises InputError for less than one frame, a picture under 128 pixels, or a negative seed.
     """
     if frames < 1 or size < 128:
         raise InputError(f"A case needs at least 1 frame (not {frames}) and 128 pixels a side (not {size}).")
+    if seed < 0:
+        raise InputError(f"The seed {seed} is negative. Choose 0 or more.")
     rng = np.random.default_rng([seed, 0xCA5E])
     patient = make_patient(region, rng, model_cell_mm)
     site = FillSettings(site=_site(region, rng), full_chance=0.0, missing_chance=0.08)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,9 +36,11 @@ def _dataset(case: SimulatedCase) -> Dataset:
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
+    pixels = hashlib.sha256(case.frames.tobytes()).hexdigest()
+
     def uid(what: str) -> UID:
-        """The same for the same case: a file made twice is the same file."""
-        return generate_uid(entropy_srcs=["vessel-registration", case.region, str(case.seed), what])
+        """The same for the same pixels, so that a file made twice is the same file; another for any others."""
+        return generate_uid(entropy_srcs=["vessel-registration", case.region, str(case.seed), pixels, what])
 
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
@@ -61,13 +64,15 @@ def _dataset(case: SimulatedCase) -> Dataset:
 
 def _add_geometry(dataset: Dataset, case: SimulatedCase) -> None:
     c_arm = case.c_arm
+    dataset.RadiationSetting = "GR"  # an acquisition, as runs with contrast agent are
+    dataset.KVP = dataset.XRayTubeCurrent = dataset.ExposureTime = ""
     dataset.PositionerMotion = "STATIC"
     dataset.PositionerPrimaryAngle = f"{c_arm.primary_angle_deg:g}"
     dataset.PositionerSecondaryAngle = f"{c_arm.secondary_angle_deg:g}"
     dataset.DistanceSourceToDetector = f"{c_arm.sid_mm:g}"
     dataset.DistanceSourceToPatient = f"{c_arm.sod_mm:g}"
     dataset.EstimatedRadiographicMagnificationFactor = f"{c_arm.magnification:.6f}"
-    dataset.ImagerPixelSpacing = [f"{value:.6g}" for value in c_arm.spacing_mm]
+    dataset.ImagerPixelSpacing = [f"{value:.6f}" for value in c_arm.spacing_mm]
     dataset.FieldOfViewShape = "RECTANGLE"
     side = [c_arm.columns * c_arm.spacing_mm[1], c_arm.rows * c_arm.spacing_mm[0]]
     dataset.FieldOfViewDimensions = [round(length) for length in side]
