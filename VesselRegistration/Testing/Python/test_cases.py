@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation
 
 from VesselRegistrationLib.c_arm import CArm
 from VesselRegistrationLib.model_reading import read_vessel_model
 from VesselRegistrationLib.pose_files import read_pose
-from VesselRegistrationLib.projection import transform_points
+from VesselRegistrationLib.projection import project_model, transform_points
 from VesselRegistrationLib.simulation.cases import SimulatedCase, simulate_case, write_case
 from VesselRegistrationLib.simulation.truth import Truth, fullest_frame, read_truth
 from VesselRegistrationLib.xray_reading import read_xray_run
@@ -189,6 +190,14 @@ def test_models_of_patients_do_not_lie_in_the_isocenters_coordinates(coronary) -
     )
     away = np.linalg.norm(coronary.model.points_lps - coronary.tree.landmarks_lps["left_ostium"], axis=1)
     assert away.min() < 3.5  # the radius of the widest left main, and a little
+
+
+def test_every_mask_lies_on_the_model_at_the_frames_pose(case, coronary) -> None:
+    for simulated in (case, coronary):
+        assert simulated.masks.any()
+        for mask, pose in zip(simulated.masks, simulated.poses, strict=True):
+            seen = project_model(simulated.model, simulated.c_arm, pose).silhouette
+            assert not (mask & ~binary_dilation(seen, iterations=3)).any()  # the finest twigs have gaps in `seen`
 
 
 def test_a_heart_moves_and_a_phantom_lies_still(case, coronary) -> None:
