@@ -60,7 +60,7 @@ def along(vessel: tuple[tuple[float, float, float], ...], step: float = 0.5) -> 
 
 
 def vessel_surface(x: Array, y: Array) -> tuple[Array, Array, Array]:
-    """Height of the vessels' surface above their plane (0 outside), path length through them, distance to their edge."""
+    """Height of the surface above the plane of the vessels (0 outside), path length inside, distance to the edge."""
     height = np.zeros_like(x)
     path_length = np.zeros_like(x)
     edge = np.full_like(x, np.inf)
