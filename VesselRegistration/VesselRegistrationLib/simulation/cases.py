@@ -225,6 +225,8 @@ def write_case(case: SimulatedCase, folder: Path | str) -> None:
     folder = Path(folder)
     for index, mask in enumerate(case.masks):
         write_png(folder / _mask_file(index), mask)
+    for stale in set((folder / "masks").glob("frame_*.png")) - {folder / _mask_file(i) for i in range(len(case.masks))}:
+        stale.unlink()  # of a longer case that was here before
     write_vessel_model(case.model, folder / "model.stl")
     write_xa(case, folder / "run.dcm")
     start = {"coordinateSystem": "LPS", "modelToIsocenter": _start_pose(case).tolist()}
