@@ -1,1 +1,1 @@
-"""Simulated patients: vessel anatomy, contrast filling, tissue, devices and fluoroscopy. Nothing here is patient data."""
+"""Simulated patients: vessel anatomy, contrast filling, tissue, devices, fluoroscopy. Nothing here is patient data."""

@@ -139,7 +139,7 @@ def _left_tree(
     lcx_radii = (2.1, 1.2) if plan.is_left_dominant else (rng.normal(1.7, 0.15), 0.6)
     descents = np.r_[fork_place[1] + 2, rng.uniform(-2, 6), 2, 4, 5 if plan.is_left_dominant else rng.uniform(4, 22)]
     lcx = plan.along("LCx", main, fork, np.column_stack([turns, descents]), lcx_radii, 2.0, 1.2)
-    branches = [main, lad, lcx, *_diagonals(plan, lad, groove), *_septals(plan, lad), *_marginals(plan, lcx, far)]
+    branches = [main, lad, lcx, *_diagonals(plan, lad, groove), *_septals(plan, lad), *_marginals(plan, lcx)]
     if rng.random() < 0.25:
         place = [(fork_place[0] + 14, 18), (fork_place[0] + 24, 34), (fork_place[0] + 30, 50)]
         branches.append(plan.along("ramus", main, fork, place, (1.25, 0.5)))
@@ -163,7 +163,7 @@ def _right_tree(
     tortuosity = (1.3 * plan.settings.tortuosity * rng.uniform(0.4, 1.5), rng.uniform(20, 35))
     rca = anatomy.grow("RCA", None, controls, radii, rng, tortuosity, spacing_mm=1.3)
     rca = anatomy.diseased(_rooted(rca, parent), rng, 0.3 * plan.settings.disease)
-    branches = [rca, *_acute(plan, rca, turns[0], far)]
+    branches = [rca, *_acute(plan, rca, far)]
     if not plan.is_left_dominant:
         branches += _inferior(plan, rca)
     branches += _twigs(plan, branches)
@@ -225,7 +225,7 @@ def _septals(plan: _Plan, lad: Branch) -> list[Branch]:
     return found
 
 
-def _marginals(plan: _Plan, lcx: Branch, far: float) -> list[Branch]:
+def _marginals(plan: _Plan, lcx: Branch) -> list[Branch]:
     rng, number = plan.rng, plan.count(2, 3)
     found = []
     for index in range(number):
@@ -237,7 +237,7 @@ def _marginals(plan: _Plan, lcx: Branch, far: float) -> list[Branch]:
     return found
 
 
-def _acute(plan: _Plan, rca: Branch, first: float, far: float) -> list[Branch]:
+def _acute(plan: _Plan, rca: Branch, far: float) -> list[Branch]:
     """Conus, sinus node and right ventricular (acute marginal) branches."""
     rng = plan.rng
     found = [_swept(plan, "conus", rca, 0.09, rng.uniform(18, 34), rng.uniform(14, 26), (0.8, 0.4))]

@@ -94,7 +94,8 @@ def uneven(points: FloatArray, rng: np.random.Generator, relative: float = 0.04)
     """Factor (N,) for radii: the slight irregularity of any vessel wall, 10 to 30 mm long waves."""
     arc = arc_lengths_mm(points)
     wavelengths = rng.uniform(10, 30, 3)
-    return np.asarray(1 + relative * np.sin(2 * np.pi * arc[:, None] / wavelengths + rng.uniform(0, 6.3, 3)).mean(axis=1))
+    waves = np.sin(2 * np.pi * arc[:, None] / wavelengths + rng.uniform(0, 6.3, 3))
+    return np.asarray(1 + relative * waves.mean(axis=1))
 
 
 def unit(vector: ArrayLike) -> FloatArray:

@@ -127,7 +127,9 @@ def _lumbars(plan: _Plan, aorta: Branch) -> list[Branch]:
     return found
 
 
-def _leg(plan: _Plan, aorta: Branch, side: str, sign: float, scale: float) -> tuple[list[Branch], dict[str, FloatArray]]:
+def _leg(
+    plan: _Plan, aorta: Branch, side: str, sign: float, scale: float
+) -> tuple[list[Branch], dict[str, FloatArray]]:
     """Iliac and femoral arteries of one side, and its landmarks."""
     rng = plan.rng
     start = aorta.points_lps[-1]
@@ -201,9 +203,10 @@ def _femoral(plan: _Plan, external: Branch, femoral: Branch, side: str, sign: fl
     deep_steps: Steps = [(sign * 6, 8, -14), (sign * 11, 16, -40), (sign * 9, 22, -75), (sign * 8, 26, -115)]
     deep = plan.vessel(f"{side}_deep_femoral", femoral, 1.0, deep_steps, (radius * 0.72, 1.3), 2.5, 0.6)
     found = [superficial, deep]
+    rising: Steps = [(sign * 14, -4, 2), (sign * 28, -6, 12), (sign * 40, -2, 26)]
     courses: dict[str, tuple[Branch, float, Steps, float]] = {
         "lateral_circumflex": (deep, 0.12, [(sign * 14, -2, -4), (sign * 30, -2, -12), (sign * 40, 4, -46)], 1.9),
-        "lateral_circumflex_ascending": (deep, 0.14, [(sign * 14, -4, 2), (sign * 28, -6, 12), (sign * 40, -2, 26)], 1.1),
+        "lateral_circumflex_ascending": (deep, 0.14, rising, 1.1),
         "medial_circumflex": (deep, 0.1, [(sign * -8, 10, -4), (sign * -14, 22, -10), (sign * -8, 34, -14)], 1.5),
         "perforator1": (deep, 0.45, [(sign * 6, 10, -8), (sign * 18, 18, -22), (sign * 24, 20, -40)], 1.1),
         "perforator2": (deep, 0.7, [(sign * 6, 8, -8), (sign * 16, 14, -24), (sign * 20, 16, -40)], 1.0),

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from VesselRegistrationLib.simulation import anatomy
 from VesselRegistrationLib.simulation.anatomy import AnatomySettings, Branch, VesselTree
 
 
 def make_phantom(rng: np.random.Generator, settings: AnatomySettings) -> VesselTree:
-    """Three to five tubes of nearly constant radius (1.5 to 3 mm) on an ellipsoid of 80 to 120 mm, any way round.
+    """Three to five tubes of nearly constant radius (1.5 to 3 mm) on an ellipsoid 80 to 120 mm wide, any way round.
 
     Sizes are rounded from the usual dimensions of printed coronary phantoms.
     """
     half = rng.uniform(40, 60, 3) * np.array([1.0, rng.uniform(0.6, 1.0), 1.0])
 
-    def on(places: list[tuple[float, float]]) -> np.ndarray:
+    def on(places: list[tuple[float, float]]) -> NDArray[np.float64]:
         turn, height = np.radians(np.array(places, dtype=float) + rng.normal(0, 4, (len(places), 2))).T
         ball = np.column_stack([np.cos(height) * np.sin(turn), -np.cos(height) * np.cos(turn), np.sin(height)])
         return np.asarray(ball * half)

@@ -8,6 +8,7 @@ J Vasc Surg 2018. All other sizes and angles are rounded from common clinical ra
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from VesselRegistrationLib.simulation.anatomy import AnatomySettings, Branch, Ve
 FloatArray = NDArray[np.float64]
 BOVINE_SHARE = 0.14
 SPACING_MM = 2.0
+Steps = Sequence[tuple[float, float, float]]
 
 
 def make_upper(rng: np.random.Generator, settings: AnatomySettings) -> VesselTree:
@@ -152,15 +154,15 @@ def _great_vessels(rng: np.random.Generator, settings: AnatomySettings, arch: Br
     is_bovine = rng.random() < BOVINE_SHARE
     shift = rng.uniform(-0.05, 0.04)
     top = arch.points_lps[:, 2].max()
-    lift = lambda start, steps: start + np.vstack([np.zeros(3), *np.asarray(steps, dtype=float)])  # noqa: E731
     wave = (1.3 * settings.tortuosity, 55.0)
 
-    def vessel(name: str, parent: Branch, at: float, steps: list[tuple[float, float, float]], r: tuple[float, float],
-               sigma: float = 2.0) -> Branch:  # fmt: skip
+    def vessel(
+        name: str, parent: Branch, at: float, steps: Steps, radii: tuple[float, float], sigma: float = 2.0
+    ) -> Branch:
         start = parent.points_lps[int(round(at * (len(parent.points_lps) - 1)))]
-        controls = lift(start, steps)
+        controls = start + np.vstack([np.zeros(3), np.asarray(steps, dtype=float)])
         controls[2:] += rng.normal(0, sigma, controls[2:].shape)
-        grown = anatomy.grow(name, parent, controls, r, rng, wave, SPACING_MM)
+        grown = anatomy.grow(name, parent, controls, radii, rng, wave, SPACING_MM)
         return anatomy.diseased(grown, rng, 0.08 * settings.disease)
 
     radius = rng.uniform(5.2, 7.2)
@@ -171,7 +173,7 @@ def _great_vessels(rng: np.random.Generator, settings: AnatomySettings, arch: Br
     carotid = [(-2, 3, 14), (-5, 7, 36), (-4, 8, 62), (-6, 8, rng.uniform(75, 95))]
     right = vessel("right_subclavian", trunk, 1.0, subclavian, (radius * 0.68, 3.2))
     found = [trunk, right, vessel("right_carotid", trunk, 1.0, carotid, (radius * 0.62, 3.0))]
-    left_steps = [(4, 1, 20), (9, 4, 45), (11, 9, 78), (12, 10, rng.uniform(100, 135))]
+    left_steps: Steps = [(4, 1, 20), (9, 4, 45), (11, 9, 78), (12, 10, rng.uniform(100, 135))]
     if is_bovine:
         left_steps = [(7, 1, 13), (15, 4, 32), (19, 9, 66), (20, 10, rng.uniform(90, 125))]
         found.append(vessel("left_carotid", trunk, rng.uniform(0.35, 0.5), left_steps, (rng.uniform(3.2, 4.2), 2.9)))
