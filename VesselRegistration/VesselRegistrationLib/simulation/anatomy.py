@@ -79,6 +79,11 @@ class AnatomySettings:
     isocenter_jitter_mm: float = 8.0
     """Standard deviation of how far the operator's isocentre is from the textbook one."""
 
+    def __post_init__(self) -> None:
+        for name in ("tortuosity", "disease", "side_branches", "isocenter_jitter_mm"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise InputError(f"{name} of {getattr(self, name):g} makes no anatomy. Give a number from 0.")
+
 
 def make_tree(region: str, rng: np.random.Generator, settings: AnatomySettings | None = None) -> VesselTree:
     """One random vessel tree of a region ("upper", "lower", "coronary" or "phantom"), LPS mm from the isocentre.
@@ -186,12 +191,23 @@ def tree_from_json(text: str) -> VesselTree:
         )
         landmarks = {str(k): np.array(v, dtype=float).reshape(3) for k, v in data["landmarks_lps"].items()}
         region = str(data["region"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(f"This is no vessel tree in JSON ({error}). Write it with tree_to_json.") from error
+    before: set[str | None] = {None}
     for branch in branches:
-        if len(branch.points_lps) != len(branch.radii_mm) or len(branch.points_lps) < 2:
-            raise InputError(
-                f"Branch {branch.name!r} has {len(branch.points_lps)} points and {len(branch.radii_mm)} radii: "
-                "it needs as many radii as points, and at least two."
-            )
+        check_branch(branch)
+        if branch.parent not in before:
+            raise InputError(f"Branch {branch.name!r} springs from {branch.parent!r}, which must stand before it.")
+        before.add(branch.name)
     return VesselTree(region, branches, landmarks)
+
+
+def check_branch(branch: Branch) -> None:
+    """Raises InputError unless a branch has as many radii as points, at least two of each, all finite."""
+    if len(branch.points_lps) != len(branch.radii_mm) or len(branch.points_lps) < 2:
+        raise InputError(
+            f"Branch {branch.name!r} has {len(branch.points_lps)} points and {len(branch.radii_mm)} radii: "
+            "it needs as many radii as points, and at least two."
+        )
+    if not (np.isfinite(branch.points_lps).all() and np.isfinite(branch.radii_mm).all()):
+        raise InputError(f"Branch {branch.name!r} holds a coordinate or radius that is not a number. Check the tree.")

@@ -55,6 +55,13 @@ class FillSettings:
     least_share: float = 0.1
     """Least share of the tree's total length that is filled, unless `front_mm` is given or the site reaches less."""
 
+    def __post_init__(self) -> None:
+        for name in ("full_chance", "missing_chance", "reflux_mm", "taper_mm", "least_share"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise InputError(f"{name} of {getattr(self, name):g} makes no filling. Give a number from 0.")
+        if self.front_mm is not None and not np.isfinite(self.front_mm):
+            raise InputError(f"front_mm of {self.front_mm:g} makes no filling. Give a number, or None to draw it.")
+
 
 def fill(tree: VesselTree, rng: np.random.Generator, settings: FillSettings | None = None) -> tuple[Branch, ...]:
     """The contrast-filled part of a tree: each branch a contiguous piece of the tree's own centreline.
@@ -76,20 +83,26 @@ def fill(tree: VesselTree, rng: np.random.Generator, settings: FillSettings | No
     if options.front_mm is None and sum(branch.length_mm for branch in filled) < least:
         filled = _cut(tree, arrivals, set(), 2 * furthest, delays, options.taper_mm)
     if not filled:
-        filled = _cut(tree, arrivals, missing, at_least_front(arrivals[inlet]), {}, options.taper_mm)
-    return filled
+        filled = _cut(tree, arrivals, missing, _least_front(arrivals[inlet]), {}, options.taper_mm)
+    return filled or (_last_points(tree.branch(inlet)),)
 
 
-def at_least_front(arrival: FloatArray) -> float:
-    """A front that fills at least three points of the inlet branch. (N,) mm."""
-    return float(np.sort(np.abs(arrival[np.isfinite(arrival)]))[: 4][-1]) + 1e-6
+def _least_front(arrival: FloatArray) -> float:
+    """A front that fills four points of the inlet branch, or all that it can reach. (N,) mm."""
+    return float(np.sort(arrival[np.isfinite(arrival)])[:4][-1]) + 1e-6
+
+
+def _last_points(branch: Branch) -> Branch:
+    """The end of a branch: all that is filled when a short front starts at its last point."""
+    return dataclasses.replace(branch, points_lps=branch.points_lps[-3:], radii_mm=branch.radii_mm[-3:])
 
 
 def _drawn_site(tree: VesselTree, rng: np.random.Generator, least_share: float) -> str:
     """A site by weight, among those from which at least the least share of the tree can be filled."""
     sites = _sites(tree)
     reach = {name: _reach_mm(tree, place[0]) for name, place in sites.items()}
-    good = [name for name in sites if reach[name] >= 1.3 * least_share * tree.length_mm] or [max(reach, key=reach.get)]  # type: ignore[arg-type]
+    good = [name for name in sites if reach[name] >= 1.3 * least_share * tree.length_mm]
+    good = good or [max(reach, key=lambda name: reach[name])]
     weights = np.array([sites[name][3] for name in good])
     return str(rng.choice(good, p=weights / weights.sum()))
 
@@ -112,9 +125,7 @@ def _reach_mm(tree: VesselTree, inlet: str) -> float:
     return total
 
 
-def _inlet(
-    tree: VesselTree, site: str, rng: np.random.Generator, options: FillSettings
-) -> tuple[str, float, float]:
+def _inlet(tree: VesselTree, site: str, rng: np.random.Generator, options: FillSettings) -> tuple[str, float, float]:
     """Branch name, place along it (mm) and reflux length (mm) of an injection."""
     sites = _sites(tree)
     if site not in sites:
@@ -148,7 +159,7 @@ def _arrivals(tree: VesselTree, inlet: str, at_mm: float, reflux_mm: float) -> d
 def _flow_upstream(
     by_name: dict[str, Branch], inlet: str, at_mm: float, reflux_mm: float, found: dict[str, FloatArray]
 ) -> None:
-    """Lets reflux that overshoots the start of a branch run up into its parent, where that is no sinus."""
+    """Lets reflux that overshoots the start of a branch run up into its parent, if it covers two of its points."""
     name, left = inlet, reflux_mm - at_mm
     travelled = at_mm
     while left > 0 and by_name[name].parent is not None:
@@ -166,9 +177,7 @@ def _nearest(points: FloatArray, point: FloatArray) -> int:
     return int(np.argmin(np.einsum("ij,ij->i", points - point, points - point)))
 
 
-def _missing(
-    tree: VesselTree, inlet: str, reached: set[str], rng: np.random.Generator, chance: float
-) -> set[str]:
+def _missing(tree: VesselTree, inlet: str, reached: set[str], rng: np.random.Generator, chance: float) -> set[str]:
     """Branches that stay unfilled: drawn side branches and everything beyond them, never the inlet."""
     found: set[str] = set()
     for branch in tree.branches:

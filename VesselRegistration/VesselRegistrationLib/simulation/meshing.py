@@ -7,14 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from VesselRegistrationLib.simulation.anatomy import Branch
+from VesselRegistrationLib.simulation.anatomy import Branch, check_branch
 from VesselRegistrationLib.vessel_model import VesselModel
 from VesselSegmentationLib.errors import InputError
 
 FloatArray = NDArray[np.float64]
 MAXIMUM_CELLS = 120_000_000
 THINNEST_RADIUS_CELLS = 0.75
-"""A tube on the centre of a cell face's diagonal is 0.71 cells from the nearest grid line: thinner tubes fall apart."""
+"""Tubes thinner than this fall apart where they run along the diagonal of a cell's face (0.71 cells from its edges).
+
+Along the diagonal of the cell itself it would take 0.82 cells: in that rare direction the thinnest vessels may break.
+"""
 
 
 def mesh_branches(branches: Sequence[Branch], cell_mm: float = 0.8, has_flat_ends: bool = True) -> VesselModel:
@@ -22,13 +25,16 @@ def mesh_branches(branches: Sequence[Branch], cell_mm: float = 0.8, has_flat_end
 
     Free ends are cut flat across the centreline, so the mesh ends where the centreline does; with
     `has_flat_ends=False` they are round and reach one radius further. Radii below 0.75 cells are raised to that,
-    so that thin vessels stay in one piece: choose cells of about the thinnest diameter for true thickness.
-    Raises InputError without branches, for a cell that is not positive, or for a grid over 120 million cells.
+    so that thin vessels mostly stay in one piece: choose cells of about the thinnest diameter for true thickness.
+    Raises InputError without branches, for a branch that is none (see `check_branch`), for a cell that is not
+    positive, or for a grid over 120 million cells.
     """
     if not branches:
         raise InputError("There is no branch to mesh. Give at least one.")
-    if not cell_mm > 0:
-        raise InputError(f"Cell size {cell_mm:g} mm must be positive.")
+    for branch in branches:
+        check_branch(branch)
+    if not 0 < cell_mm < np.inf:
+        raise InputError(f"Cell size {cell_mm:g} mm must be positive and finite.")
     origin, shape = _grid(branches, cell_mm)
     distance = np.full(shape, 2 * cell_mm, dtype=np.float32)
     names = {branch.name for branch in branches}
@@ -64,11 +70,13 @@ def _grid(branches: Sequence[Branch], cell_mm: float) -> tuple[FloatArray, tuple
     reach = [np.maximum(branch.radii_mm, least)[:, None] for branch in branches]
     low = np.min([(b.points_lps - r).min(axis=0) for b, r in zip(branches, reach)], axis=0) - 3 * cell_mm
     high = np.max([(b.points_lps + r).max(axis=0) for b, r in zip(branches, reach)], axis=0) + 3 * cell_mm
-    if not (np.isfinite(low).all() and np.isfinite(high).all()):
-        raise InputError("A branch holds a coordinate or radius that is not a number. Check the tree.")
-    nx, ny, nz = (int(n) for n in np.ceil((high - low) / cell_mm) + 1)
-    if nx * ny * nz > MAXIMUM_CELLS:
-        raise InputError(f"Cells of {cell_mm:g} mm make a grid of {nx} x {ny} x {nz}. Choose larger cells.")
+    with np.errstate(over="ignore"):  # the tiniest cells make counts beyond any number
+        counts = np.ceil((high - low) / cell_mm) + 1
+        is_small = counts.prod() <= MAXIMUM_CELLS
+    if not is_small:
+        nx, ny, nz = counts
+        raise InputError(f"Cells of {cell_mm:g} mm make a grid of {nx:g} x {ny:g} x {nz:g}. Choose larger cells.")
+    nx, ny, nz = (int(count) for count in counts)
     return low, (nz, ny, nx)
 
 
