@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from VesselRegistrationLib.affine import RegionOfInterest, frame_affine_to_isocenter
 from VesselRegistrationLib.c_arm import CArm, FloatArray, ProjectionMode
-from VesselRegistrationLib.projection import Projection, project_model, transform_points
+from VesselRegistrationLib.projection import Projection, project_model, silhouette, transform_points
 from VesselRegistrationLib.vessel_model import VesselModel
 from VesselRegistrationLib.xray_run import XRayRun
 from VesselSegmentationLib.errors import InputError
@@ -60,6 +60,9 @@ class FrameRegistration:
     reason: str
     """Why it was refused, or an empty string."""
     match: AffineMatch | None
+    shown: BoolArray | None
+    """Silhouette of the whole model where the match shows it, also of what the region of interest or the picture's
+    border cut off the moving image."""
 
     @property
     def vessels(self) -> BoolArray:
@@ -105,8 +108,8 @@ def register_frame(
     Raises InputError or MissingGeometryError for what cannot be computed; refuses, without raising, a frame whose
     vessels cannot carry a match.
     """
-    image = run.frames[checked_frame(run, frame)]
     c_arm = run.c_arm(frame)
+    image = run.frames[frame]
     pose = np.eye(4) if model_to_isocenter is None else model_to_isocenter
     projection = project_model(model, c_arm, pose, settings.mode)
     if roi is None:
@@ -131,26 +134,20 @@ def register_frame(
         status=Status.REFUSED if reason else Status.REGISTERED,
         reason=reason,
         match=match,
+        shown=_shown(model, c_arm, pose, match, settings.mode),
     )
 
 
-def checked_frame(run: XRayRun, frame: int) -> int:
-    """The frame's index, if the run has it; otherwise raises InputError."""
-    if not 0 <= frame < len(run.frames):
-        raise InputError(f"Frame {frame} does not exist: the run has frames 0 to {len(run.frames) - 1}.")
-    return frame
-
-
-def automatic_roi(silhouette: BoolArray, margin: float = ROI_MARGIN) -> RegionOfInterest:
+def automatic_roi(covered: BoolArray, margin: float = ROI_MARGIN) -> RegionOfInterest:
     """Bounding box of the projected model, a little larger. Raises InputError when none of it is in the picture."""
-    rows, columns = np.flatnonzero(silhouette.any(axis=1)), np.flatnonzero(silhouette.any(axis=0))
+    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
     if not len(rows):
         raise InputError(
             "The projected model lies wholly outside the picture. Give a start with --initial-pose, "
             "or check the model's coordinates and the run's table position."
         )
     bounds = []
-    for indices, size in ((columns, silhouette.shape[1]), (rows, silhouette.shape[0])):
+    for indices, size in ((columns, covered.shape[1]), (rows, covered.shape[0])):
         extra = max(2, round(margin * len(indices)))
         first, last = max(0, int(indices[0]) - extra), min(size - 1, int(indices[-1]) + extra)
         bounds.append((first, last - first + 1))
@@ -170,6 +167,18 @@ def _matched(
     # The matcher reads 0.5 as the border of a vessel; another threshold means another mask.
     vessels = probability if settings.threshold == 0.5 else (probability >= settings.threshold)
     return matcher.match(projection.silhouette, vessels, roi, settings.match or MatchSettings())
+
+
+def _shown(
+    model: VesselModel, c_arm: CArm, pose: FloatArray, match: AffineMatch | None, mode: ProjectionMode
+) -> BoolArray | None:
+    """The whole model's silhouette where the match shows it."""
+    if match is None:
+        return None
+    if mode is not ProjectionMode.PERSPECTIVE:
+        return match.warped
+    matched = frame_affine_to_isocenter(match.projection_to_frame, c_arm) @ pose
+    return silhouette(transform_points(matched, model.points_lps), model.triangles, c_arm)
 
 
 def _unusable(vessels: BoolArray) -> str:

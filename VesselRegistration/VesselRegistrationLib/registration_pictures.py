@@ -70,7 +70,7 @@ def frame_pictures(result: FrameRegistration) -> dict[str, RgbImage | NDArray[np
     }
     if result.match is not None and result.status is Status.REGISTERED:
         pictures["overlay.png"] = overlap_overlay(result.image, result.match.warped, result.vessels, opacity=0.5)
-        pictures["outline.png"] = with_outline(frame, result.match.warped)
+        pictures["outline.png"] = with_outline(frame, _outlined(result))
     return pictures
 
 
@@ -93,18 +93,24 @@ def summary_sheet(result: FrameRegistration) -> bytes:
         overlay = overlap_overlay(result.image, result.match.warped, result.vessels, opacity=0.5)
         overlap = result.match.overlap
         title = f"DSC {overlap.dsc:.2f}, Precision {overlap.precision:.2f}, Recall {overlap.recall:.2f}"
-        _show(axes[1, 1], overlay, title + " (yellow both, magenta model, cyan vessel)")
-        _show(axes[1, 2], with_outline(frame, result.match.warped), "After matching: the model's outline")
+        _show(axes[1, 1], overlay, title + "; yellow both, magenta model, cyan vessel")
+        _show(axes[1, 2], with_outline(frame, _outlined(result)), "After matching: the model's outline")
     else:
         for empty in axes[1, 1:]:
             empty.axis("off")
-    heading = f"{result.run}: {result.status.value}" + (f". {result.reason}" if result.reason else "")
+    heading = f"{result.run}, frame {result.frame}: {result.status.value}" + (
+        f". {result.reason}" if result.reason else ""
+    )
     figure.suptitle(heading, fontsize=13, wrap=True)
     figure.text(0.5, 0.008, "Research use only. Not a medical device.", ha="center", fontsize=9, color="0.4")
-    figure.tight_layout(rect=(0, 0.02, 1, 0.97))
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.03, top=0.93, wspace=0.02, hspace=0.07)
     content = io.BytesIO()
     figure.savefig(content, format="png", metadata={"Software": None})
     return content.getvalue()
+
+
+def _outlined(result: FrameRegistration) -> NDArray[np.bool_]:
+    return result.projection.silhouette if result.shown is None else result.shown
 
 
 def _show(axes: Axes, picture: RgbImage, title: str) -> None:

@@ -26,9 +26,7 @@ class SegmentationDataset(Protocol):
     def __getitem__(self, index: int, /) -> Sample: ...
 
 
-def _split_patients(
-    patients: NDArray[Any], held_out_share: float, folder: Path
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def _split_patients(patients: NDArray[Any], held_out_share: float, folder: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     """Names of (the rest, the last ones in order); at least one patient on either side."""
     names = np.unique(patients)
     if len(names) < 2:
