@@ -158,9 +158,8 @@ def main() -> None:
         carried = carry_pose(pose, views[0].table_lps, view.table_lps)
         to_vessel = outside.distances_mm(transform_points(carried, centerline)).mean()
         print(f"{view.name:<6}     {to_vessel:5.2f}                   {row.mean():5.2f}  {np.percentile(row, 95):5.2f}")
-        print(
-            f"       carried by the table tags: {np.abs(carried - np.array(reference[view.name])).max():.4f} mm from its reference pose"
-        )
+        off = np.abs(carried - np.array(reference[view.name])).max()
+        print(f"       carried by the table tags: {off:.4f} mm from its reference pose")
         if options.output:
             write_png(options.output / f"{view.name}.png", drawn(view, transform_points(carried, centerline)))
     print("\nsign flipped             as is   fitted anew   (mean over all runs, mm)")
