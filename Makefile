@@ -39,7 +39,11 @@ demo: $(SETUP)
 lint: $(SETUP)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m mypy
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+		echo "$(BIN)/python -m mypy"; $(BIN)/python -m mypy; \
+	else \
+		echo "mypy is left out on Python 3.10: the types are written for those of the newer numpy."; \
+	fi
 
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -25,13 +25,12 @@ DEFAULT_PATH = Path(__file__).resolve().parents[2] / "VesselRegistration.png"
 
 # Centerlines as (x, y, radius): the aorta from its root to the diaphragm, then the three branches of the arch.
 VESSELS = (
-    ((46, 95, 11.5), (43, 80, 11), (42, 64, 10.5), (47, 49, 10.5), (60, 41, 10.2), (74, 45, 9.8), (82, 57, 9.5),
-     (85, 72, 9.2), (86, 90, 8.8), (86, 128, 8.2)),
-    ((51, 45, 6), (45, 33, 5.2), (41, 22, 4.8), (36, 3, 4.4)),
-    ((62, 42, 5), (62, 28, 4.2), (60, 16, 4), (59, 0, 3.6)),
-    ((73, 45, 5.4), (79, 31, 4.6), (87, 21, 4.3), (101, 10, 4)),
+    ((54, 97, 9.5), (51, 91, 12.4), (45, 82, 12.2), (40, 70, 11.2), (40, 57, 11), (47, 46, 10.8), (60, 41, 10.4),
+     (73, 44, 9.8), (82, 54, 9.3), (85.5, 68, 9), (86, 88, 8.5), (84, 128, 7.8)),
+    ((50, 45, 6.2), (45, 33, 5.4), (40, 23, 5), (34, 3, 4.6)),
+    ((62, 42, 5), (63, 28, 4.3), (61, 16, 4.1), (59, 0, 3.8)),
+    ((73, 45, 5.4), (80, 31, 4.7), (88, 22, 4.4), (104, 12, 4.1)),
 )  # fmt: skip
-XRAY_SHIFT = (0.0, 0.0)
 FIELD_CENTER, FIELD_RADIUS = (64.0, 64.0), 55.0
 
 MODEL_COLOR = np.array([0.94, 0.31, 0.16])
@@ -117,8 +116,8 @@ def draw() -> Image.Image:
     # The model ends below the arch; its outline goes on over the vessel that the X-ray shows.
     model_share = inside * smooth_step(y + 0.35 * (x - 64), 100, 92)
     picture = mix(picture, shaded_model(height), model_share)
-    outline = smooth_step(np.abs(edge - 1.2), 1.5, 0.9) * field
-    picture = mix(picture, OUTLINE_COLOR, outline * 0.95)
+    outline = smooth_step(np.abs(edge - 0.9), 1.2, 0.6) * field
+    picture = mix(picture, OUTLINE_COLOR, 0.92 * outline)
     frame = np.maximum(np.abs(x - 64), np.abs(y - 64)) - 63
     corner = np.hypot(np.clip(np.abs(x - 64) - 43, 0, None), np.clip(np.abs(y - 64) - 43, 0, None)) - 20
     frame = np.maximum(frame, corner)
