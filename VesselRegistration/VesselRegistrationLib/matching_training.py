@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,12 +24,10 @@ from VesselRegistrationLib.matching_loss import dice_loss, multiscale_dice_loss,
 from VesselRegistrationLib.matching_network import NAME
 from VesselRegistrationLib.matching_pairs import Pairs, PairSettings, make_pairs
 from VesselRegistrationLib.spatial_transformer import warp_normalized
-from VesselSegmentationLib.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.files import write_atomically
-from VesselSegmentationLib.inference import thread_count
 from VesselSegmentationLib.metrics import quartiles
-from VesselSegmentationLib.training import DivergenceError, Progress
+from VesselSegmentationLib.training_loop import Progress, TrainingLoop, descend, set_rate
 from VesselSegmentationLib.weights import NetworkMetadata, save_network
 
 FRAME_SIDE = 256
@@ -59,6 +56,10 @@ class MatchingTrainingSettings:
     checkpoint_minutes: float = 2.0
     network: AffineCnnSettings = RECOMMENDED
     pairs: PairSettings = field(default_factory=PairSettings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return dataclasses.asdict(self)
 
     def __post_init__(self) -> None:
         if self.mode not in ("unsupervised", "supervised"):
@@ -124,38 +125,18 @@ class MatchingPool:
         return models, masks
 
 
-@dataclass
-class _State:
-    iteration: int = 0
-    seconds: float = 0.0
-    best_error: float = math.inf
-    best_iteration: int = 0
-    losses: list[float] = field(default_factory=list)
-
-
-class MatchingTraining:
+class MatchingTraining(TrainingLoop[dict[str, Any]]):
     """Network, optimizer and state of one training; `train_matching` is the usual way in."""
 
     def __init__(self, pool: MatchingPool, settings: MatchingTrainingSettings, folder: Path | str) -> None:
-        self.pool, self.settings, self.folder = pool, settings, Path(folder)
-        self.training, self.validation = pool.split()
-        if not len(self.training) or not len(self.validation):
+        self.pool, self.settings = pool, settings
+        self.chosen, self.held_out = pool.split()
+        if not len(self.chosen) or not len(self.held_out):
             raise InputError("The pool holds too few views with vessels: give it more patients.")
         torch.manual_seed(settings.seed)
         self.network = AffineCnn(settings.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.AdamW(self.network.parameters(), settings.learning_rate, weight_decay=1e-4)
-        self.state, self.best = _State(), dict[str, Tensor]()
-        checkpoint = self.folder / CHECKPOINT_FILE
-        if checkpoint.is_file():
-            self.best, progress = load_checkpoint(checkpoint, self.network, self.optimizer)
-            self.state = _State(**progress)
-
-    def share_done(self) -> float:
-        """0 at the start, 1 at the end."""
-        limit, minutes = self.settings.iterations, self.settings.minutes
-        return max(
-            self.state.iteration / limit if limit else 0.0, self.state.seconds / (60 * minutes) if minutes else 0.0
-        )
+        super().__init__(self.network, self.optimizer, settings, settings.iterations or math.inf, folder)
 
     def step(self) -> float:
         """One batch forwards and backwards; returns its loss."""
@@ -163,18 +144,11 @@ class MatchingTraining:
         rate = settings.learning_rate * min(1.0, (iteration + 1) / 50)
         if settings.cosine:
             rate *= 0.5 * (1 + math.cos(math.pi * min(1.0, self.share_done())))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        indices = np.random.default_rng([settings.seed, iteration]).choice(self.training, settings.batch_size)
+        set_rate(self.optimizer, rate)
+        indices = np.random.default_rng([settings.seed, iteration]).choice(self.chosen, settings.batch_size)
         pairs = self._pairs(indices, settings.seed * 1_000_003 + iteration)
         self.network.train()
-        loss = self._loss(pairs)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimizer.step()
-        self.state.iteration += 1
-        return float(loss.detach())
+        return descend(self.network, self.optimizer, self._loss(pairs), 5.0)
 
     def _pairs(self, indices: NDArray[np.integer], seed: int) -> Pairs:
         models, masks = self.pool.batch(indices)
@@ -196,9 +170,9 @@ class MatchingTraining:
             loss = loss + 2 * point_loss(matrix, pairs.true_matrix, pairs.points).mean()
         return loss
 
-    def validate(self, most: int | None) -> dict[str, Any]:
+    def scores(self, most: int | None) -> dict[str, Any]:
         """Point errors in pixels of a 256-pixel frame, and Dice relative to the true matrix's, on held-out patients."""
-        chosen = self.validation
+        chosen = self.held_out
         if most is not None and len(chosen) > most:
             chosen = chosen[np.linspace(0, len(chosen) - 1, most).astype(int)]
         errors, relative, before = [], [], []
@@ -224,47 +198,19 @@ class MatchingTraining:
             "dsc_relative_to_true": _rounded(torch.cat(relative).numpy()),
         }
 
-    def record(self) -> str:
-        """Validate, keep the weights if they are the best yet, append to the log."""
-        scores, state = self.validate(self.settings.validation_pairs), self.state
-        error = scores["point_error_px"]["median"]
-        if error < state.best_error:
-            state.best_error, state.best_iteration = error, state.iteration
-            self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-        loss = float(np.mean(state.losses)) if state.losses else None
-        state.losses = []
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            line = {"iteration": state.iteration, "loss": loss, "seconds": round(state.seconds, 1), **scores}
-            log.write(json.dumps(line) + "\n")
-        return f"iteration {state.iteration}: loss {loss or 0:.3f}, point error {error:.1f} px"
+    def validation(self) -> tuple[float, dict[str, Any], str]:
+        """Minus the median point error of some held-out pairs."""
+        scores = self.scores(self.settings.validation_pairs)
+        error = float(scores["point_error_px"]["median"])
+        return -error, scores, f"point error {error:.1f} px"
 
-    def save_state(self) -> None:
-        """Write the checkpoint."""
-        save_checkpoint(self.folder / CHECKPOINT_FILE, self.network, self.optimizer, self.best, vars(self.state))
-
-    def run(self, progress: Progress) -> None:
-        """Iterate until the end, keeping the log and the checkpoint."""
-        state, text, saved = self.state, "", time.monotonic()
-        while self.share_done() < 1:
-            started = time.monotonic()
-            state.losses.append(self.step())
-            if not math.isfinite(state.losses[-1]):
-                raise DivergenceError(f"The loss is {state.losses[-1]} at iteration {state.iteration}: lower the rate.")
-            if state.iteration % self.settings.validate_every == 0:
-                text = self.record()
-            state.seconds += time.monotonic() - started
-            if time.monotonic() - saved > 60 * self.settings.checkpoint_minutes:
-                self.save_state()
-                saved = time.monotonic()
-            progress(min(1.0, self.share_done()), text or f"iteration {state.iteration}")
-
-    def finish(self, training_data: str) -> dict[str, Any]:
-        """Choose the best weights, score them on all held-out pairs and save the network folder."""
-        self.record()
-        self.network.load_state_dict(self.best)
-        scores = {"validation": self.validate(None), "iterations": self.state.iteration}
-        scores["seconds"] = round(self.state.seconds)
+    def report(self, training_data: str) -> dict[str, Any]:
+        """Score the best weights on all held-out pairs and save the network folder."""
+        scores = {
+            "validation": self.scores(None),
+            "iterations": self.state.iteration,
+            "seconds": round(self.state.seconds),
+        }
         metadata = NetworkMetadata(
             network=NAME,
             hyper_parameters=dataclasses.asdict(self.settings.network),
@@ -275,9 +221,8 @@ class MatchingTraining:
             scores=scores,
         )
         save_network(self.network, self.folder, metadata)
-        report = {"settings": dataclasses.asdict(self.settings), "best_iteration": self.state.best_iteration, **scores}
+        report = {"settings": self.settings.as_dict(), "best_iteration": self.state.best_iteration, **scores}
         write_atomically(self.folder / "report.json", json.dumps(report, indent=2) + "\n")
-        (self.folder / CHECKPOINT_FILE).unlink(missing_ok=True)
         return report
 
 
@@ -290,20 +235,12 @@ def train_matching(
     pool: MatchingPool,
     settings: MatchingTrainingSettings,
     folder: Path | str,
-    progress: Progress,
+    progress: Progress | None = None,
     training_data: str = "",
 ) -> dict[str, Any]:
     """Train an affine CNN, or go on with the interrupted training found in `folder`; returns the report.
 
-    Whatever interrupts it (also KeyboardInterrupt, or an exception of `progress`) first saves the checkpoint.
+    `progress` is called after each iteration; None shows a bar on the terminal. Whatever interrupts it (also
+    KeyboardInterrupt, or an exception of `progress`) first saves the checkpoint.
     """
-    training = MatchingTraining(pool, settings, folder)
-    with thread_count(settings.threads):
-        try:
-            training.run(progress)
-        except DivergenceError:
-            raise
-        except BaseException:
-            training.save_state()
-            raise
-        return training.finish(training_data)
+    return MatchingTraining(pool, settings, folder).train(progress, training_data)

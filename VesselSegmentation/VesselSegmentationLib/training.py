@@ -5,19 +5,12 @@ The output folder receives
     checkpoint.safetensors    everything needed to go on after an interruption; removed at the end
     report.json               settings, scores and durations
     metadata.json, models/    the network folder (weights.py)
-
-Batch and random changes of iteration k depend on the seed and k alone, so an interrupted training that goes on gives
-the weights of one that never stopped (on the same machine, with the same number of threads, ended by iterations).
 """
 
 from __future__ import annotations
 
 import json
-import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +19,20 @@ import torch
 from numpy.typing import NDArray
 
 from VesselSegmentationLib.augmentation import Augmentation
-from VesselSegmentationLib.checkpoint import CHECKPOINT_FILE, Tensors, load_checkpoint, save_checkpoint
 from VesselSegmentationLib.datasets import FolderDataset, PoolDataset, SegmentationDataset
 from VesselSegmentationLib.dru_net import DruNet
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.files import write_atomically
-from VesselSegmentationLib.inference import thread_count
 from VesselSegmentationLib.intensity import intensity_window, standardize, windowed
 from VesselSegmentationLib.losses import LOSSES
 from VesselSegmentationLib.metrics import THRESHOLD, Overlap, OverlapSummary, overlap_metrics, summarize
+from VesselSegmentationLib.training_loop import DivergenceError, Progress, TrainingLoop, descend, set_rate
 from VesselSegmentationLib.training_settings import PRESETS, SegmentationTrainingSettings
 from VesselSegmentationLib.weights import NetworkMetadata, save_network
 
 __all__ = [
     "PRESETS",
+    "DivergenceError",
     "FolderDataset",
     "PoolDataset",
     "SegmentationTrainingSettings",
@@ -48,15 +41,8 @@ __all__ = [
     "train_segmentation",
 ]
 
-Progress = Callable[[float, str], None]
-"""Called with the share done (0 to 1) and a short text; may raise to stop the training."""
-
 INPUTS = "X-ray frame, 256 x 256, vessels dark, windowed and standardized (VesselSegmentationLib.intensity)"
 OUTPUTS = f"logit of vessel per pixel; its sigmoid is the probability, vessel from {THRESHOLD:g}"
-
-
-class DivergenceError(InputError):
-    """The loss is no number any more; the weights are worthless and are not saved."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +54,6 @@ class TrainingReport:
     best_iteration: int
     scores: OverlapSummary
     folder: Path
-
-
-@dataclass
-class _State:
-    """What changes while training."""
-
-    iteration: int = 0
-    seconds: float = 0.0
-    best_dsc: float = -1.0
-    best_iteration: int = 0
-    best: Tensors = field(default_factory=dict)
-    losses: list[float] = field(default_factory=list)
 
 
 def batch_of(dataset: SegmentationDataset, indices: NDArray[np.integer]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -101,7 +75,7 @@ def indices_of(iteration: int, frames: int, batch_size: int, seed: int) -> NDArr
     return np.array(chosen)
 
 
-class SegmentationTraining:
+class SegmentationTraining(TrainingLoop[TrainingReport]):
     """One training: network, optimizer and state. `train_segmentation` is the usual way in."""
 
     def __init__(
@@ -113,8 +87,7 @@ class SegmentationTraining:
     ) -> None:
         if not len(dataset) or not len(validation):
             raise InputError(f"Training needs frames: {len(dataset)} to train on, {len(validation)} to validate on.")
-        self.dataset, self.validation, self.settings = dataset, validation, settings
-        self.folder = Path(output_folder)
+        self.dataset, self.held_out, self.settings = dataset, validation, settings
         self.device = torch.device(settings.device)
         torch.manual_seed(settings.seed)
         self.network = DruNet(width=settings.width, upsampling_mode=settings.upsampling_mode)
@@ -122,53 +95,22 @@ class SegmentationTraining:
         self.network.to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
         self.optimizer = _optimizer(self.network, settings)
         self.augmentation = Augmentation() if settings.augment else None
-        self.state = _State()
-        self.limit = settings.iteration_limit(len(dataset))
-        self._resumed()
-
-    def _resumed(self) -> None:
-        path = self.folder / CHECKPOINT_FILE
-        if not path.is_file():
-            return
-        best, progress = load_checkpoint(path, self.network, self.optimizer)
-        before, now = progress.pop("settings"), json.loads(json.dumps(self.settings.as_dict()))
-        free = {"iterations", "epochs", "minutes", "threads", "checkpoint_minutes", "device", "version"}
-        changed = sorted(name for name in now if name not in free and before.get(name) != now[name])
-        if changed:
-            raise InputError(
-                f"{path} was made with other settings ({', '.join(changed)}); restore them, delete it, or choose "
-                "another output folder."
-            )
-        self.state = _State(best=best, **progress)
-
-    def share_done(self) -> float:
-        """0 at the start, 1 at the end, by iterations or by time, whichever is further."""
-        minutes = self.settings.minutes
-        by_time = self.state.seconds / (60 * minutes) if minutes else 0.0
-        return max(self.state.iteration / self.limit, by_time)
+        super().__init__(self.network, self.optimizer, settings, settings.iteration_limit(len(dataset)), output_folder)
 
     def step(self) -> float:
         """One batch forwards and backwards; returns its loss."""
-        settings, state = self.settings, self.state
-        rate = settings.rate_at(state.iteration, self.share_done())
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        settings, iteration = self.settings, self.state.iteration
+        set_rate(self.optimizer, settings.rate_at(iteration, self.share_done()))
         frames, masks = batch_of(
-            self.dataset, indices_of(state.iteration, len(self.dataset), settings.batch_size, settings.seed)
+            self.dataset, indices_of(iteration, len(self.dataset), settings.batch_size, settings.seed)
         )
         frames, masks = frames.to(self.device), masks.to(self.device)
         if self.augmentation is not None:
-            generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + state.iteration)
+            generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + iteration)
             frames, masks = self.augmentation(frames, masks, generator)
         self.network.train()
         loss = LOSSES[settings.loss](self._logits(standardize(frames)), masks)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if settings.gradient_clip is not None:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.gradient_clip)
-        self.optimizer.step()
-        state.iteration += 1
-        return float(loss.detach())
+        return descend(self.network, self.optimizer, loss, settings.gradient_clip)
 
     def _logits(self, frames: torch.Tensor) -> torch.Tensor:
         if self.settings.channels_last:
@@ -177,82 +119,30 @@ class SegmentationTraining:
             logits: torch.Tensor = self.network(frames)
         return logits
 
-    def validate(self, most: int | None) -> list[Overlap]:
-        """Overlap of each of at most `most` validation frames (all when None)."""
-        count = len(self.validation)
+    def scores(self, most: int | None) -> list[Overlap]:
+        """Overlap of each of at most `most` held-out frames (all when None)."""
+        count = len(self.held_out)
         chosen = np.unique(np.linspace(0, count - 1, min(count, most or count)).round().astype(int))
         self.network.eval()
         scores: list[Overlap] = []
         with torch.inference_mode():
             for start in range(0, len(chosen), self.settings.batch_size):
-                frames, masks = batch_of(self.validation, chosen[start : start + self.settings.batch_size])
+                frames, masks = batch_of(self.held_out, chosen[start : start + self.settings.batch_size])
                 logits = self._logits(standardize(frames.to(self.device))).float().cpu()
                 scores += [
                     overlap_metrics(one, true) for one, true in zip(_vessel(logits), masks.numpy()[:, 0].astype(bool))
                 ]
         return scores
 
-    def record(self) -> str:
-        """Validate, keep the weights if they are the best yet, append to the log; returns a line for the user."""
-        state = self.state
-        started = time.monotonic()
-        scores = summarize(self.validate(self.settings.validation_frames))
-        dsc = scores.dsc.mean
-        if dsc > state.best_dsc:
-            state.best_dsc, state.best_iteration = dsc, state.iteration
-            state.best = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
-        loss = float(np.mean(state.losses)) if state.losses else None
-        line = {
-            "iteration": state.iteration,
-            "loss": loss,
-            "validation_dsc_mean": round(dsc, 4),
-            "validation_dsc_median": round(scores.dsc.median, 4),
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
-            "seconds": round(state.seconds, 1),
-            "validation_seconds": round(time.monotonic() - started, 1),
-        }
-        state.losses = []
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
-        return (
-            f"iteration {state.iteration}: loss {loss or 0:.3f}, validation DSC {dsc:.3f} (best {state.best_dsc:.3f})"
-        )
+    def validation(self) -> tuple[float, dict[str, Any], str]:
+        """Mean DSC of some held-out frames; the log has the median too."""
+        dsc = summarize(self.scores(self.settings.validation_frames)).dsc
+        values = {"validation_dsc_mean": round(dsc.mean, 4), "validation_dsc_median": round(dsc.median, 4)}
+        return dsc.mean, values, f"validation DSC {dsc.mean:.3f} (best {max(dsc.mean, self.state.best_score):.3f})"
 
-    def save_state(self) -> None:
-        """Write the checkpoint."""
-        progress: dict[str, Any] = {name: value for name, value in vars(self.state).items() if name != "best"}
-        progress["settings"] = self.settings.as_dict()
-        save_checkpoint(self.folder / CHECKPOINT_FILE, self.network, self.optimizer, self.state.best, progress)
-
-    def run(self, progress: Progress | None) -> None:
-        """Iterate until the end, keeping the log and the checkpoint."""
-        state, text, saved = self.state, "", time.monotonic()
-        while self.share_done() < 1:
-            started = time.monotonic()
-            state.losses.append(self.step())
-            if not np.isfinite(state.losses[-1]):
-                raise DivergenceError(
-                    f"The loss is {state.losses[-1]} at iteration {state.iteration}: lower learning_rate."
-                )
-            state.seconds += time.monotonic() - started
-            if state.iteration % self.settings.validate_every == 0 and self.share_done() < 1:
-                started = time.monotonic()
-                text = self.record()
-                state.seconds += time.monotonic() - started
-            if time.monotonic() - saved > 60 * self.settings.checkpoint_minutes:
-                self.save_state()
-                saved = time.monotonic()
-            if progress is not None:
-                progress(min(1.0, self.share_done()), text or f"iteration {state.iteration}")
-
-    def finish(self, training_data: str) -> TrainingReport:
-        """Choose the best weights, score them on all validation frames and save the network folder."""
-        state = self.state
-        self.record()
-        self.network.load_state_dict(state.best)
-        scores = summarize(self.validate(None))
-        report = TrainingReport(state.iteration, state.seconds, state.best_iteration, scores, self.folder)
+    def report(self, training_data: str) -> TrainingReport:
+        """Score the best weights on all held-out frames and save the network folder."""
+        state, scores = self.state, summarize(self.scores(None))
         metadata = NetworkMetadata(
             network="DruNet",
             hyper_parameters=self.network.hyper_parameters(),
@@ -266,8 +156,7 @@ class SegmentationTraining:
         save_network(self.network, self.folder, metadata)
         document = {"settings": self.settings.as_dict(), "best_iteration": state.best_iteration, **metadata.scores}
         write_atomically(self.folder / "report.json", json.dumps(document, indent=2) + "\n")
-        (self.folder / CHECKPOINT_FILE).unlink(missing_ok=True)
-        return report
+        return TrainingReport(state.iteration, state.seconds, state.best_iteration, scores, self.folder)
 
 
 def _vessel(logits: torch.Tensor) -> NDArray[np.bool_]:
@@ -302,32 +191,7 @@ def train_segmentation(
     Raises InputError for empty data or settings that differ from the checkpoint's, DivergenceError for a loss that is
     not finite.
     """
-    training = SegmentationTraining(dataset, validation, settings, output_folder)
-    with thread_count(settings.threads), _bar(progress) as report_progress:
-        try:
-            training.run(report_progress)
-        except DivergenceError:
-            raise
-        except BaseException:
-            training.save_state()
-            raise
-        return training.finish(training_data)
-
-
-@contextmanager
-def _bar(progress: Progress | None) -> Iterator[Progress]:
-    if progress is not None:
-        yield progress
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=100, unit="%", disable=bool(os.environ.get("VESSEL_REGISTRATION_QUIET"))) as bar:
-
-        def show(share: float, text: str) -> None:
-            bar.update(int(100 * share) - bar.n)
-            bar.set_postfix_str(text, refresh=False)
-
-        yield show
+    return SegmentationTraining(dataset, validation, settings, output_folder).train(progress, training_data)
 
 
 def evaluate(network: torch.nn.Module, dataset: SegmentationDataset, batch_size: int = 8) -> list[Overlap]:

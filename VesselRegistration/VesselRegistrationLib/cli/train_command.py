@@ -14,7 +14,6 @@ Recipes for segmentation: recommended, paper-lower, paper-upper; for matching: r
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +106,9 @@ def _matching(options: argparse.Namespace, folder: Path) -> int:
         raise InputError(f"--recipe {options.recipe} is for segmentation; matching has recommended and paper.")
     if options.width:
         settings = dataclasses.replace(settings, network=dataclasses.replace(settings.network, width=options.width))
-    with _progress("train") as progress:
-        report = train_matching(
-            MatchingPool.open(_pool(options, folder)), settings, folder, progress, "views of simulated patients"
-        )
+    report = train_matching(
+        MatchingPool.open(_pool(options, folder)), settings, folder, None, "views of simulated patients"
+    )
     scores = report["validation"]
     print(
         f"{report['iterations']} iterations; {scores['pairs']} pairs of held-out patients: point error "
@@ -134,23 +132,3 @@ def _pool(options: argparse.Namespace, folder: Path) -> Path:
 
         generate_pool(pool, options.patients, options.views, seed=options.seed, processes=options.threads)
     return pool
-
-
-class _progress:
-    """A bar on the terminal as the training's progress callback."""
-
-    def __init__(self, words: str) -> None:
-        self.words = words
-
-    def __enter__(self) -> Callable[[float, str], None]:
-        from tqdm import tqdm
-
-        self.bar = tqdm(total=100, unit="%", desc=self.words)
-        return self._show
-
-    def _show(self, share: float, text: str) -> None:
-        self.bar.update(int(100 * share) - self.bar.n)
-        self.bar.set_postfix_str(text, refresh=False)
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()

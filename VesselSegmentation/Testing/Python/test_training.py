@@ -126,17 +126,18 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path: Path) -> N
 
 
 def test_the_best_weights_are_kept_not_the_last(tmp_path: Path) -> None:
-    training = SegmentationTraining(Blobs(), Blobs(4, 100), settings(), tmp_path)
-    for _ in range(3):
-        training.step()
-    training.record()
-    training.state.best_dsc = 2.0  # nothing later can be better
-    kept = {name: value.clone() for name, value in training.state.best.items()}
-    for _ in range(3):
-        training.step()
-    report = training.finish("")
+    training = SegmentationTraining(Blobs(), Blobs(4, 100), settings(iterations=6, validate_every=3), tmp_path)
+    kept: dict[str, torch.Tensor] = {}
+
+    def keep(share: float, text: str) -> None:
+        if training.state.iteration == 3:
+            training.state.best_score = 2.0  # nothing later can be better
+            kept.update({name: value.clone() for name, value in training.state.best.items()})
+
+    report = training.train(keep, "")
     network, _ = load_network(tmp_path)
     assert report.best_iteration == 3
+    assert report.iterations == 6
     for name, value in network.state_dict().items():
         assert torch.allclose(value.float(), kept[name].float(), rtol=1e-3, atol=1e-6)
 
