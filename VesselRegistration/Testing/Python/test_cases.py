@@ -97,6 +97,14 @@ def test_the_written_run_is_valid_run_length_encoded_dicom(case, folder) -> None
     assert [round(float(value), 3) for value in dataset.ImagerPixelSpacing] == [round(case.c_arm.spacing_mm[0], 3)] * 2
 
 
+def test_another_reader_sees_the_same_pixels_and_the_detectors_spacing(case, folder) -> None:
+    import SimpleITK
+
+    image = SimpleITK.ReadImage(str(folder / "run.dcm"))
+    assert np.array_equal(SimpleITK.GetArrayFromImage(image), case.frames)
+    np.testing.assert_allclose(image.GetSpacing()[:2], case.c_arm.spacing_mm[::-1], atol=1e-6)
+
+
 def test_everything_that_may_be_read_alone_says_that_it_is_simulated(folder) -> None:
     from pydicom import dcmread
 

@@ -1,7 +1,8 @@
 """A simulated patient as a clinic would hand it over, with what no clinic can: the exact truth.
 
 A run of frames in which contrast washes in and out while the heart beats and the patient breathes; the whole vessel
-tree as the model; pose, filling and mask of every frame. The same seed gives the same bytes.
+tree as the model; pose, filling and mask of every frame. The same seed gives the same bytes, for any number of
+threads; on another kind of processor some grey values differ by one, as its arithmetic rounds differently.
 """
 
 from __future__ import annotations
