@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from VesselRegistrationLib.simulation.anatomy import Branch, check_branch
+from VesselRegistrationLib.simulation.curves import arc_lengths_mm
 from VesselRegistrationLib.vessel_model import VesselModel
 from VesselSegmentationLib.errors import InputError
 
 FloatArray = NDArray[np.float64]
 MAXIMUM_CELLS = 120_000_000
-THINNEST_RADIUS_CELLS = 0.75
-"""Tubes thinner than this fall apart where they run along the diagonal of a cell's face (0.71 cells from its edges).
-
-Along the diagonal of the cell itself it would take 0.82 cells: in that rare direction the thinnest vessels may break.
-"""
+THINNEST_RADIUS_CELLS = 0.82
+"""Thinner tubes fall apart in some directions: the farthest a line along the diagonal of the cells gets from the
+nearest grid points is sqrt(2/3) = 0.816 cells. At 0.75, half of the simulated coronary trees lost pieces."""
 
 
 def mesh_branches(branches: Sequence[Branch], cell_mm: float = 0.8, has_flat_ends: bool = True) -> VesselModel:
     """The union of all branches as one closed mesh with outward normals, LPS mm.
 
     Free ends are cut flat across the centreline, so the mesh ends where the centreline does; with
-    `has_flat_ends=False` they are round and reach one radius further. Radii below 0.75 cells are raised to that,
-    so that thin vessels mostly stay in one piece: choose cells of about the thinnest diameter for true thickness.
+    `has_flat_ends=False` they are round and reach one radius further. Where a branch ends in a fork its end is
+    round too, as a crotch is. Radii below 0.82 cells are raised to that, so that thin vessels stay in one piece:
+    choose cells of about the thinnest diameter for true thickness.
     Raises InputError without branches, for a branch that is none (see `check_branch`), for a cell that is not
     positive, or for a grid over 120 million cells.
     """
@@ -39,7 +40,8 @@ def mesh_branches(branches: Sequence[Branch], cell_mm: float = 0.8, has_flat_end
     distance = np.full(shape, 2 * cell_mm, dtype=np.float32)
     names = {branch.name for branch in branches}
     for branch in branches:
-        cuts = _flat_cuts(branch, branch.parent not in names) if has_flat_ends else []
+        is_end_free = not any(_springs_from_end(other, branch) for other in branches)
+        cuts = _flat_cuts(branch, branch.parent not in names, is_end_free) if has_flat_ends else []
         _carve(distance, branch, origin, cell_mm, cuts)
     points, triangles = _zero_surface(distance, origin, cell_mm)
     if signed_volume_mm3(points, triangles) < 0:
@@ -80,23 +82,44 @@ def _grid(branches: Sequence[Branch], cell_mm: float) -> tuple[FloatArray, tuple
     return low, (nz, ny, nx)
 
 
-def _flat_cuts(branch: Branch, is_start_free: bool) -> list[tuple[FloatArray, FloatArray, float]]:
-    """(point, outward direction, reach mm) of the planes that cut the free ends of a branch."""
+@dataclass(frozen=True)
+class _Cut:
+    """A plane that cuts one end of a branch flat."""
+
+    point_lps: FloatArray
+    outwards: FloatArray
+    """Unit vector (3,) along the centreline, out of the vessel."""
+    is_near: NDArray[np.bool_]
+    """(N - 1,) whether each segment lies so near the end, along the branch, that its round tip may stick out."""
+
+
+def _springs_from_end(child: Branch, parent: Branch) -> bool:
+    """Whether a branch goes on where its parent ends."""
+    away = float(np.linalg.norm(child.points_lps[0] - parent.points_lps[-1]))
+    return child.parent == parent.name and away < parent.radii_mm[-1]
+
+
+def _flat_cuts(branch: Branch, is_start_free: bool, is_end_free: bool) -> list[_Cut]:
+    """The planes that cut the free ends of a branch."""
     points, radii = branch.points_lps, branch.radii_mm
+    arc = arc_lengths_mm(points)
     look = min(3, len(points) - 1)
-    ends = [(points[-1], points[-1] - points[-1 - look], radii[-1])]
+    cuts = []
+    if is_end_free:
+        out = points[-1] - points[-1 - look]
+        cuts.append(_Cut(points[-1], _unit(out), arc[-1] - arc[1:] < 2 * radii[-1]))
     if is_start_free:
-        ends.append((points[0], points[0] - points[look], radii[0]))
-    return [(at, out / max(float(np.linalg.norm(out)), 1e-9), 2 * float(radius)) for at, out, radius in ends]
+        out = points[0] - points[look]
+        cuts.append(_Cut(points[0], _unit(out), arc[:-1] < 2 * radii[0]))
+    return cuts
 
 
-def _carve(
-    distance: NDArray[np.float32],
-    branch: Branch,
-    origin: FloatArray,
-    cell_mm: float,
-    cuts: list[tuple[FloatArray, FloatArray, float]],
-) -> None:
+def _unit(vector: FloatArray) -> FloatArray:
+    """The vector scaled to length 1; zero stays zero."""
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9))
+
+
+def _carve(distance: NDArray[np.float32], branch: Branch, origin: FloatArray, cell_mm: float, cuts: list[_Cut]) -> None:
     """Lowers the distance grid (z, y, x) to the signed distance from each segment's round cone, near the segment."""
     radii = np.maximum(branch.radii_mm, THINNEST_RADIUS_CELLS * cell_mm)
     points = branch.points_lps - origin
@@ -110,9 +133,9 @@ def _carve(
         low, high = lows[index], highs[index]
         axes = [(np.arange(low[k], high[k]) * cell_mm).astype(np.float32) for k in range(3)]
         found = _cone_distance(axes, points[index], points[index + 1], radii[index], radii[index + 1])
-        for at, out, near in cuts:
-            if np.linalg.norm(branch.points_lps[index] - at) < near + 2.0:
-                np.maximum(found, _plane_distance(axes, at - origin, out), out=found)
+        for cut in cuts:
+            if cut.is_near[index]:
+                np.maximum(found, _plane_distance(axes, cut.point_lps - origin, cut.outwards), out=found)
         block = distance[low[2] : high[2], low[1] : high[1], low[0] : high[0]]
         np.minimum(block, found, out=block)
 
