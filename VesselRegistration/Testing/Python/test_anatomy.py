@@ -14,6 +14,7 @@ from VesselRegistrationLib.simulation.anatomy import (
     Branch,
     VesselTree,
     centerline_points,
+    diseased,
     make_tree,
     moved_tree,
     small_rotation,
@@ -170,6 +171,29 @@ def test_disease_narrows_and_widens_vessels() -> None:
         return max(float(np.abs(np.diff(np.log(branch.radii_mm))).max()) for branch in branches)
 
     assert roughest_change(AnatomySettings(disease=4)) > 2 * roughest_change(HEALTHY)
+
+
+def test_widenings_are_longer_than_they_are_wide() -> None:
+    line = np.column_stack([np.linspace(0, 120, 81), np.zeros((81, 2))])
+    healthy = Branch("tube", line, np.full(81, 4.0), None)
+    ill = [diseased(healthy, np.random.default_rng(seed), 1.0) for seed in range(40)]
+    widest = [branch.radii_mm.max() for branch in ill]
+    assert any(width > 5 for width in widest)
+    assert any(branch.radii_mm.min() < 3 for branch in ill)
+    for branch, width in zip(ill, widest, strict=True):
+        if width > 5:
+            assert np.ptp(line[branch.radii_mm > 4.01, 0]) > 2 * width
+
+
+def test_the_sinuses_bulge_beyond_annulus_and_junction() -> None:
+    for tree in trees("upper", HEALTHY):
+        root = tree.branch("aortic_root").points_lps
+        axis = (root[-1] - root[0]) / np.linalg.norm(root[-1] - root[0])
+        for name in ("left", "right", "non"):
+            lobe = tree.branch(f"{name}_sinus")
+            away = lobe.points_lps - root[0]
+            out = np.linalg.norm(away - (away @ axis)[:, None] * axis, axis=1) + lobe.radii_mm
+            assert out.max() > 1.1 * tree.branch("aortic_root").radii_mm[0]
 
 
 def test_settings_choose_coronaries_and_side_branches() -> None:

@@ -145,6 +145,8 @@ def diseased(branch: Branch, rng: np.random.Generator, chance: float, minimum_ra
         return branch
     at, length = rng.uniform(0.2, 0.9), rng.uniform(5, 18)
     change = rng.uniform(0.25, 0.7) if rng.random() < 0.2 else -rng.uniform(0.3, 0.8)
+    if change > 0:  # a shorter widening is a ball on the vessel
+        length += 8 * float(branch.radii_mm.mean())
     radii = np.maximum(branch.radii_mm * curves.bump(branch.points_lps, at, length, change), minimum_radius_mm)
     return dataclasses.replace(branch, radii_mm=np.minimum(radii, 1.8 * branch.radii_mm.max()))
 

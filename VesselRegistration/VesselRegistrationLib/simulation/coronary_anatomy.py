@@ -193,7 +193,10 @@ def _swept(
     share = np.array([0.22, 0.5, 0.78, 1.0])
     places = np.column_stack([turn0 + turn * share**0.8, descent0 + descent * share**1.15])
     first = min(radii[0] * plan.scale, 0.85 * parent_radius) / plan.scale
-    return plan.along(name, parent, start, places, (first, min(radii[1], first)), 1.6, 0.9)
+    span = float(np.hypot(turn, descent))  # short twigs with the jitter of long vessels would curl up
+    return plan.along(
+        name, parent, start, places, (first, min(radii[1], first)), min(1.6, 0.04 * span), min(0.9, 0.03 * span)
+    )
 
 
 def _diagonals(plan: _Plan, lad: Branch, groove: float) -> list[Branch]:

@@ -111,7 +111,7 @@ def _aortic_radii(
     descending = float(np.clip(ascending * rng.uniform(0.68, 0.84), 10, 14))
     stations_mm = [0, arc[cuts[0]] * 0.5, arc[cuts[0]], arc[cuts[0]] + 25, arc[cuts[1]], arc[cuts[2]], arc[-1]]
     middle = ascending * rng.uniform(0.92, 1.0)
-    values = [annulus_radius, annulus_radius * 1.1, junction, ascending, middle, descending * 1.04, descending * 0.94]
+    values = [annulus_radius, annulus_radius * 1.2, junction, ascending, middle, descending * 1.04, descending * 0.94]
     radii = np.interp(arc, stations_mm, values)
     if rng.random() < 0.1 * settings.disease:
         radii *= curves.bump(path, rng.uniform(0.55, 0.9), rng.uniform(40, 80), rng.uniform(0.2, 0.5))
@@ -137,14 +137,14 @@ def _sinuses(
     ostia: dict[str, tuple[FloatArray, FloatArray, str | None]] = {}
     for name, angle in (("right", 0.0), ("left", 2 * np.pi / 3), ("non", 4 * np.pi / 3)):
         out = np.cos(angle + turn) * front + np.sin(angle + turn) * side
-        lobe_radius = annulus_radius * rng.uniform(0.66, 0.74)
-        along = np.linspace(height - 4, height + 4, 5)
+        lobe_radius = annulus_radius * rng.uniform(0.75, 0.83)
+        along = np.linspace(height - 5, height + 4, 6)  # the cusps hang a little below the annulus
         center = out * (sinus_radius - lobe_radius) + axis * along[:, None]
-        radii = lobe_radius * np.array([0.86, 0.96, 1.0, 0.96, 0.84])
+        radii = lobe_radius * np.array([0.88, 0.96, 1.0, 0.99, 0.94, 0.82])
         lobe = Branch(f"{name}_sinus", center, radii, "aortic_root")
         lobes.append(lobe)
         if name != "non":
-            ostium = center[2] + out * (lobe_radius - 1.2) + axis * rng.uniform(2.0, 4.0)
+            ostium = center[3] + out * (lobe_radius - 1.2) + axis * rng.uniform(2.0, 4.0)
             ostia[name] = (ostium, out, lobe.name)
     return lobes, ostia
 
