@@ -1,7 +1,7 @@
 """Make a simulated patient: an X-ray run, the vessel model, and the exact truth.
 
 Writes run.dcm (multi-frame XA DICOM with every geometry tag), model.stl (the whole vessel tree, as from a CT
-angiogram) and truth.json (pose, C-arm and vessel mask of every frame). The same seed gives the same bytes.
+angiogram) and truth.json (pose, C-arm and vessel mask of every frame). The same seed gives the same case.
 Everything is simulated: the files say so, and no patient is behind them.
 
   vessel-registration simulate --region upper --seed 7 --output case
