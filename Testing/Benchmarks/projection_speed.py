@@ -33,6 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--detector", type=int, nargs="+", default=[256, 512], help="detector sizes in pixels")
     parser.add_argument("--volume", type=int, default=256, help="voxels along each side of the volume, a multiple of 8")
     parser.add_argument("--repetitions", type=int, default=50, help="of a projection; 5 or more of slow ones")
+    parser.add_argument(
+        "--clock", choices=("wall", "processor"), default="wall", help="processor: where cores are shared"
+    )
     options = parser.parse_args(arguments)
     os.environ.update(ONE_THREAD)
 
@@ -40,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     from projection_comparison import Settings, compare
 
     torch.set_num_threads(1)
-    settings = Settings(tuple(options.detector), options.volume, options.repetitions)
+    settings = Settings(tuple(options.detector), options.volume, options.repetitions, clock=options.clock)
     return 1 if compare(settings) else 0
 
 
