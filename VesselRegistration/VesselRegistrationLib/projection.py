@@ -155,19 +155,19 @@ def _corners_by_row(
     what varies linearly on the detector: 1 / depth in perspective, depth itself in a parallel view.
     """
     column, row, depth = (np.ascontiguousarray(values, dtype=np.float32) for values in pixels.T)
-    a, b, c = (np.ascontiguousarray(corner) for corner in triangles.T)
-    row_ceiling = np.clip(np.ceil(row), 0, c_arm.rows)
-    reaches = (row_ceiling[a] != row_ceiling[b]) | (row_ceiling[b] != row_ceiling[c])
-    a, b, c = a[reaches], b[reaches], c[reaches]
+    linear = 1 / depth if mode is ProjectionMode.PERSPECTIVE else depth
+    ceiling = np.clip(np.ceil(row), 0, c_arm.rows).take(triangles)
+    reaches = np.flatnonzero((ceiling[:, 0] != ceiling[:, 1]) | (ceiling[:, 1] != ceiling[:, 2]))
+    kept = np.ascontiguousarray(triangles.take(reaches, axis=0).T)
+    x, y, z = column.take(kept), row.take(kept), linear.take(kept)
     # Twice the signed area. Rows run downwards and the picture is seen from the detector, so a triangle that the
     # ray leaves through, its outside towards the detector, has a negative one.
-    area = (column[b] - column[a]) * (row[c] - row[a]) - (column[c] - column[a]) * (row[b] - row[a])
-    for _ in range(2):
-        a, b = np.where(row[a] <= row[b], a, b), np.where(row[a] <= row[b], b, a)
-        b, c = np.where(row[b] <= row[c], b, c), np.where(row[b] <= row[c], c, b)
-    linear = 1 / depth if mode is ProjectionMode.PERSPECTIVE else depth
-    corners = np.stack([np.stack([values[corner] for values in (column, row, linear)]) for corner in (a, b, c)])
-    return corners, -np.sign(area)
+    area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
+    is_01, is_12, is_02 = y[0] <= y[1], y[1] <= y[2], y[0] <= y[2]
+    top = np.where(is_01, np.where(is_02, 0, 2), np.where(is_12, 1, 2))
+    bottom = np.where(is_12, np.where(is_02, 2, 0), np.where(is_01, 1, 0))
+    order = np.stack([top, 3 - top - bottom, bottom]) * len(reaches) + np.arange(len(reaches))
+    return np.stack([values.ravel().take(order) for values in (x, y, z)], axis=1), -np.sign(area)
 
 
 def _fill(
