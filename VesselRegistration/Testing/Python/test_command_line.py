@@ -222,6 +222,17 @@ def changed_dicom(case: Path, folder: Path, name: str, **values: object) -> Path
     return folder / name
 
 
+def test_a_picture_without_geometry_is_refused_by_the_names_of_the_missing_values(
+    case: Path, tmp_path: Path, networks: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = write_png(tmp_path / "frame.png", np.full((192, 192), 90, np.uint8))
+    view = ["--primary-angle", 10, "--sod", 750]
+    assert register(case, tmp_path / "output", networks, "--xray", frame, "--frame", 0, *view) == 2
+    error = capsys.readouterr().err
+    assert "secondary angle, source-to-detector distance (SID), detector spacing" in error
+    assert "On the command line: --primary-angle, --secondary-angle, --sid, --sod, --spacing." in error
+
+
 def bad_inputs(case: Path, folder: Path) -> dict[str, tuple[list[object], str]]:
     """Name to (options that replace good ones, words of the message)."""
     (folder / "empty.stl").write_bytes(b"")

@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="a run or a model")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--output", type=Path, metavar="FILE", help="also write the JSON to a file")
-    shared.add_run(parser, required=False)
-    shared.add_model(parser, required=False)
+    shared.add_geometry(parser)
+    shared.add_model_reading(parser)
 
 
 def run(options: argparse.Namespace) -> int:

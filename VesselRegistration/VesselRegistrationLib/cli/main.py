@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from VesselSegmentationLib.errors import UserError
+from VesselSegmentationLib.errors import MissingGeometryError, UserError
 
 DONE, REFUSED, BAD_INPUT, CANCELLED = 0, 1, 2, 130
 
@@ -23,6 +23,8 @@ COMMANDS = {
     "demo": "run the main job on the sample case",
 }
 """Sub-command and its one-line help; its code is in `<name>_command.py`."""
+
+GEOMETRY_OPTIONS = "--primary-angle, --secondary-angle, --sid, --sod, --spacing"
 
 DESCRIPTION = """\
 Put the patient's own 3D vessel model over the X-ray picture.
@@ -70,7 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = build_parser(chosen).parse_args(arguments)
         result = options.run(options)
     except UserError as error:
-        print(f"vessel-registration: {' '.join(str(error).split())}", file=sys.stderr)
+        message = " ".join(str(error).split())
+        if isinstance(error, MissingGeometryError) and "--" not in message:
+            message += f" On the command line: {GEOMETRY_OPTIONS}."
+        print(f"vessel-registration: {message}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("vessel-registration: cancelled; nothing half-written was left behind", file=sys.stderr)

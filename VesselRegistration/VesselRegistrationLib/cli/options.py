@@ -26,6 +26,11 @@ def add_run(parser: argparse.ArgumentParser, required: bool = True) -> None:
         metavar="RUN",
         help="X-ray run: XA, Enhanced XA or RF DICOM, or PNG, JPEG, TIFF, NRRD (geometry beside it or as options)",
     )
+    add_geometry(parser)
+
+
+def add_geometry(parser: argparse.ArgumentParser) -> None:
+    """What can stand in for the geometry of a run's header."""
     geometry = parser.add_argument_group("geometry of the run, where the header has none or a wrong one")
     geometry.add_argument("--primary-angle", type=float, metavar="DEG", help="LAO positive, RAO negative")
     geometry.add_argument("--secondary-angle", type=float, metavar="DEG", help="CRA positive, CAU negative")
@@ -57,11 +62,16 @@ def _pair(values: list[float] | None) -> tuple[float, float] | None:
     return None if values is None else (values[0], values[1])
 
 
-def add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
+def add_model(parser: argparse.ArgumentParser) -> None:
     """--model with what its file may leave open."""
     parser.add_argument(
-        "--model", type=Path, required=required, help="vessel surface: STL, VTP, VTK, OBJ or PLY, from the CT angiogram"
+        "--model", type=Path, required=True, help="vessel surface: STL, VTP, VTK, OBJ or PLY, from the CT angiogram"
     )
+    add_model_reading(parser)
+
+
+def add_model_reading(parser: argparse.ArgumentParser) -> None:
+    """What a model's file may leave open."""
     parser.add_argument("--model-units", choices=["mm", "cm", "m"], help="length unit of the model, if not mm")
     parser.add_argument(
         "--model-frame", choices=["LPS", "RAS"], help="axes of the model; what its header says, else LPS"
@@ -72,11 +82,9 @@ def read_model(options: argparse.Namespace) -> VesselModel:
     """The model in LPS mm; its warnings are printed."""
     from VesselRegistrationLib.model_reading import LengthUnit, ModelFrame, read_vessel_model
 
-    model = read_vessel_model(
-        options.model,
-        LengthUnit(options.model_units) if options.model_units else None,
-        ModelFrame(options.model_frame) if options.model_frame else None,
-    )
+    units = LengthUnit(options.model_units) if options.model_units else None
+    frame = ModelFrame(options.model_frame) if options.model_frame else None
+    model = read_vessel_model(options.model, units, frame)
     for warning in model.warnings:
         print(f"model: {warning}")
     return model
