@@ -54,8 +54,8 @@ def with_outline(frame: RgbImage, mask: NDArray[np.bool_], opacity: float = 1.0)
     from scipy.ndimage import binary_dilation
 
     line = outline(mask)
-    extra = round(max(mask.shape) / 400) - 1
-    if extra > 0:
+    extra = round(max(mask.shape) / 400) // 2
+    if extra:
         line = binary_dilation(line, iterations=extra)
     return colored(frame, line, OUTLINE_RGB, opacity)
 
