@@ -2,7 +2,7 @@
 
 The moving image is the model's silhouette inside the region of interest, the fixed image the vessel mask. The affine
 CNN proposes a matrix; so do a search over shifts, turns and sizes and the projection as it lies. All proposals are
-improved by a few dozen steps on the multi-scale Dice loss with a prior against shear, and the best one is kept.
+improved by a few dozen steps on the multi-scale Dice loss with a prior on the matrix, and the best one is kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 from VesselRegistrationLib.affine import RegionOfInterest, decompose, pixels_to_normalized
 from VesselRegistrationLib.affine_cnn import AffineCnn
 from VesselRegistrationLib.c_arm import FloatArray
-from VesselRegistrationLib.matching_loss import multiscale_dice_loss, prior_loss
+from VesselRegistrationLib.matching_loss import match_objective
 from VesselRegistrationLib.matching_start import searched_starts
 from VesselRegistrationLib.spatial_transformer import warp, warp_normalized
 from VesselSegmentationLib.errors import InputError
@@ -41,7 +41,7 @@ class MatchSettings:
     steps: int = 80
     """Improvement steps per proposal; 0 leaves the network's matrix as it is, as in the paper."""
     step_size: float = 0.02
-    prior_weight: float = 0.01
+    prior_weight: float = 0.05
     """Weight of `prior_loss` beside the Dice loss."""
 
 
@@ -189,7 +189,7 @@ def _improve(moving: Tensor, fixed: Tensor, starts: Tensor, settings: MatchSetti
     def losses() -> tuple[Tensor, Tensor]:
         matrices = _around(parameters, center)
         warped = warp_normalized(movings, matrices, size)
-        return multiscale_dice_loss(warped, fixeds) + settings.prior_weight * prior_loss(matrices), matrices
+        return match_objective(warped, fixeds, matrices, settings.prior_weight), matrices
 
     for _ in range(settings.steps):
         optimizer.zero_grad()

@@ -14,11 +14,14 @@ SCALES = (1, 2, 4, 8)
 vessels do not."""
 _SMOOTHING = 1e-5
 
-ROTATION_SPREAD_RAD = 0.2
-LOG_SCALE_SPREAD = 0.15
-NON_SIMILARITY_SPREAD = 0.06
+BEST_LOSS = 0.02
+"""A multi-scale Dice loss that two masks of the same vessels hardly go below."""
+
+ROTATION_SPREAD_RAD = 0.12
+LOG_SCALE_SPREAD = 0.06
+NON_SIMILARITY_SPREAD = 0.05
 """How far a rotation, the logarithm of the scale, and stretch or shear usually lie from zero in a C-arm view whose
-angles are right to some degrees: the widths of the prior."""
+angles are right to some degrees and whose distances are right to some percent: the widths of the prior."""
 
 
 def dice_loss(warped: Tensor, fixed: Tensor) -> Tensor:
@@ -61,16 +64,27 @@ def similarity_parts(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def prior_loss(matrix: Tensor) -> Tensor:
-    """Squared distance from the identity in units of the spreads above; translation is free. Shape (B,).
+    """How unusual a matrix is: log(1 + squared distance from the identity in the spreads above). Shape (B,).
 
-    Overlap alone slides and shears straight vessels at no cost; this keeps the match physical.
+    Translation is free. Overlap alone slides and shears straight vessels at no cost; this keeps the match physical. The
+    logarithm lets a view that really is far off be matched all the same.
     """
     rotation, log_scale, other = similarity_parts(matrix)
-    return (
+    distance = (
         (rotation / ROTATION_SPREAD_RAD).square()
         + (log_scale / LOG_SCALE_SPREAD).square()
         + (other / NON_SIMILARITY_SPREAD).square()
     )
+    return torch.log1p(distance)
+
+
+def match_objective(warped: Tensor, fixed: Tensor, matrix: Tensor, prior_weight: float) -> Tensor:
+    """What a match minimizes: the logarithm of the multi-scale Dice loss plus the weighted prior. Shape (B,).
+
+    With the logarithm the pictures count the more the better they agree, so the prior decides between poor matches and
+    hardly bends a good one.
+    """
+    return (multiscale_dice_loss(warped, fixed) + BEST_LOSS).log() + prior_weight * prior_loss(matrix)
 
 
 def point_loss(matrix: Tensor, true_matrix: Tensor, points: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 
 from VesselRegistrationLib.affine import RegionOfInterest, apply
 from VesselRegistrationLib.matching import AffineMatcher, MatchSettings, warp_mask
-from VesselRegistrationLib.matching_loss import dice_loss, multiscale_dice_loss, point_loss, prior_loss
+from VesselRegistrationLib.matching_loss import dice_loss, match_objective, multiscale_dice_loss, point_loss, prior_loss
 from VesselRegistrationLib.matching_start import searched_starts
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.metrics import overlap_metrics
@@ -148,7 +148,23 @@ def test_the_prior_is_zero_at_the_identity_and_free_for_shifts() -> None:
     assert prior_loss(shifted).item() == pytest.approx(0, abs=1e-6)
     sheared = torch.eye(3)[None].clone()
     sheared[0, 0, 1] = 0.12
-    assert prior_loss(sheared).item() > 1
+    # By hand: shear 0.12 is a rotation of -0.06 and a stretch of 0.06: log(1 + 0.06^2 / 0.12^2 + 0.06^2 / 0.05^2).
+    assert prior_loss(sheared).item() == pytest.approx(np.log(1 + 0.25 + 1.44), rel=0.03)
+
+
+def test_the_same_gain_of_overlap_counts_more_in_a_good_match_than_in_a_poor_one() -> None:
+    picture = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(1)).round()
+    other, identity = picture.roll(5, dims=3), torch.eye(3)[None]
+
+    def gain_per_loss(warped: torch.Tensor) -> float:
+        """How much the objective falls per unit of Dice loss gained."""
+        worse = 0.95 * warped
+        gained = multiscale_dice_loss(worse, picture) - multiscale_dice_loss(warped, picture)
+        falls = match_objective(worse, picture, identity, 0.05) - match_objective(warped, picture, identity, 0.05)
+        return (falls / gained).item()
+
+    # The prior weighs the same in both, so it decides between poor matches and hardly bends a good one.
+    assert gain_per_loss(picture) > 3 * gain_per_loss(other) > 0
 
 
 def test_the_point_loss_is_the_mean_distance() -> None:
