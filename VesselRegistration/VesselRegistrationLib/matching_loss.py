@@ -14,8 +14,9 @@ SCALES = (1, 2, 4, 8)
 vessels do not."""
 _SMOOTHING = 1e-5
 
-BEST_LOSS = 0.02
-"""A multi-scale Dice loss that two masks of the same vessels hardly go below."""
+LOSS_FLOOR = 0.02
+"""Keeps the logarithm of the loss finite. Two equal pictures lose about 0.25: their coarse scales are grey, and
+equation 5 is 0 for black and white only."""
 
 ROTATION_SPREAD_RAD = 0.12
 LOG_SCALE_SPREAD = 0.06
@@ -84,7 +85,7 @@ def match_objective(warped: Tensor, fixed: Tensor, matrix: Tensor, prior_weight:
     With the logarithm the pictures count the more the better they agree, so the prior decides between poor matches and
     hardly bends a good one.
     """
-    return (multiscale_dice_loss(warped, fixed) + BEST_LOSS).log() + prior_weight * prior_loss(matrix)
+    return (multiscale_dice_loss(warped, fixed) + LOSS_FLOOR).log() + prior_weight * prior_loss(matrix)
 
 
 def point_loss(matrix: Tensor, true_matrix: Tensor, points: Tensor) -> Tensor:
