@@ -98,7 +98,7 @@ def _write_plots(scores: Sequence[FrameScore], folder: Path) -> None:
     from matplotlib.figure import Figure
 
     regions = sorted({score.region for score in scores})
-    figure = Figure(figsize=(11, 4.2), dpi=110)
+    figure = Figure(figsize=(4 + 3.5 * len(regions), 4.2), dpi=110)
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     series = [
