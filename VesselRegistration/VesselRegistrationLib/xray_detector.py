@@ -27,7 +27,6 @@ from VesselRegistrationLib.xray_header import Header, code, codes, number, numbe
 from VesselRegistrationLib.xray_run import Origin, Sourced
 
 SPACING_HEADER, SPACING_FIELD_OF_VIEW, SPACING_IN_PATIENT = 0.005, 0.025, 0.15
-FOV_SHAPES = frozenset({"RECTANGLE", "ROUND", "HEXAGONAL"})
 
 
 @dataclass(frozen=True)

@@ -139,10 +139,11 @@ def test_segment_writes_a_mask_of_the_same_name_and_size_per_picture(tmp_path: P
 
 
 def test_segment_writes_a_mask_per_frame_of_a_run(case: Path, tmp_path: Path, networks: list[str]) -> None:
-    options = ["--overlay", "--probability", *networks[:2], *networks[4:]]
+    options = ["--overlay", "--probability", "--attention", *networks[:2], *networks[4:]]
     assert run("segment", "--xray", case / "run.dcm", "--output", tmp_path, *options) == 0
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [f"frame_{index:03d}.png" for index in range(3)]
-    assert len(list((tmp_path / "overlay").glob("*.png"))) == 3
+    for name in ("overlay", "probability", "attention"):
+        assert len(list((tmp_path / name).glob("*.png"))) == 3
 
 
 def test_register_writes_the_report_the_pictures_and_the_model(

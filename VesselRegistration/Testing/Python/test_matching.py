@@ -33,10 +33,6 @@ def drawn_tree(rows: int = 320, columns: int = 400) -> np.ndarray:
 WHOLE = RegionOfInterest(0, 0, 400, 320)
 
 
-def whole_of(mask: np.ndarray) -> RegionOfInterest:
-    return RegionOfInterest(0, 0, mask.shape[1], mask.shape[0])
-
-
 def points_of(mask: np.ndarray) -> np.ndarray:
     rows, columns = np.nonzero(mask)
     return np.stack([columns, rows], axis=1)[::37].astype(float)

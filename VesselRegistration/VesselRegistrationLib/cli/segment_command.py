@@ -13,6 +13,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from VesselRegistrationLib.cli import options as shared
 from VesselRegistrationLib.cli.main import DONE
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.files import write_atomically
+
+if TYPE_CHECKING:
+    from torch import nn
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
@@ -34,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=float, default=0.5, help="vessel from this probability (default: 0.5)")
     parser.add_argument("--overlay", action="store_true", help="also write each frame with its vessels in red")
     parser.add_argument("--probability", action="store_true", help="also write probabilities, 0 to 255")
+    parser.add_argument(
+        "--attention", action="store_true", help="also write where the network looked (Grad-CAM, the paper's Fig. 7)"
+    )
     shared.add_networks(parser, matching=False)
 
 
@@ -53,6 +60,8 @@ def run(options: argparse.Namespace) -> int:
     for name, frame in tqdm(frames, total=len(names), unit="frame", desc="segment", leave=False):
         probability = segmenter.probability(frame)
         _write(name, frame, probability, options, folder)
+        if options.attention:
+            _write_attention(name, frame, segmenter.network, folder)
         shares[name] = round(float((probability >= options.threshold).mean()), 5)
     document = {
         "schema": "vessel-registration/segmentation",
@@ -121,3 +130,10 @@ def _write(
         write_png(folder / "probability" / f"{stem}.png", np.rint(probability * 255).astype(np.uint8))
     if options.overlay:
         write_png(folder / "overlay" / f"{stem}.png", colored(grey_rgb(frame), mask, (255, 80, 80), 0.5))
+
+
+def _write_attention(name: str, frame: NDArray[np.generic], network: nn.Module, folder: Path) -> None:
+    from VesselSegmentationLib.attention import attention_map
+    from VesselSegmentationLib.overlay import attention_overlay, write_png
+
+    write_png(folder / "attention" / f"{Path(name).stem}.png", attention_overlay(frame, attention_map(network, frame)))

@@ -102,10 +102,3 @@ def unit(vector: ArrayLike) -> FloatArray:
     """The vector scaled to length 1. (3,) to (3,)."""
     values = np.asarray(vector, dtype=float)
     return np.asarray(values / np.linalg.norm(values))
-
-
-def jittered(points: ArrayLike, rng: np.random.Generator, sigma_mm: float) -> FloatArray:
-    """Control points moved at random, all but the first. (K, 3) to (K, 3)."""
-    values = np.array(points, dtype=float)
-    values[1:] += rng.normal(0, sigma_mm, values[1:].shape)
-    return values
