@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from VesselRegistrationLib.c_arm import CArm, FloatArray
+from VesselRegistrationLib.c_arm import CArm, FloatArray, ProjectionMode
 from VesselSegmentationLib.errors import InputError
 
 
@@ -90,26 +90,30 @@ def decompose(matrix: FloatArray) -> AffineParts:
     )
 
 
-def frame_affine_to_isocenter(frame_affine: FloatArray, c_arm: CArm) -> FloatArray:
-    """The 3-D affine (4 x 4, LPS mm from the isocentre) whose perspective picture is the given affine of the picture.
+def frame_affine_to_isocenter(
+    frame_affine: FloatArray, c_arm: CArm, mode: ProjectionMode = ProjectionMode.PERSPECTIVE
+) -> FloatArray:
+    """The 3-D affine (4 x 4, LPS mm from the isocentre) whose picture is the given affine of the picture.
 
     Every point keeps its depth and moves across the beam so that its new projection is `frame_affine` times its old
     one. It is not a rigid motion: it shows the matched model in 3-D, it does not say where the vessel is.
     """
     column0, row0 = c_arm.center_px
     row_spacing, column_spacing = c_arm.spacing_mm
-    # Camera coordinates (right, up, depth) to homogeneous pixels times depth, and back.
-    to_pixels = np.array(
-        [
-            [c_arm.sid_mm / column_spacing, 0.0, column0],
-            [0.0, -c_arm.sid_mm / row_spacing, row0],
-            [0.0, 0.0, 1.0],
-        ]
-    )
-    axes = c_arm.axes_lps()
-    linear = axes.T @ np.linalg.inv(to_pixels) @ frame_affine @ to_pixels @ axes
-    source = c_arm.source_lps()
+    axes = c_arm.axes_lps(mode)
+    is_perspective = mode is ProjectionMode.PERSPECTIVE
+    scale = c_arm.sid_mm if is_perspective else c_arm.magnification
+    # From (right, up, w) to homogeneous pixels times w; w is the depth in perspective and 1 in a parallel view.
+    to_pixels = np.array([[scale / column_spacing, 0.0, column0], [0.0, -scale / row_spacing, row0], [0.0, 0.0, 1.0]])
+    across = np.linalg.inv(to_pixels) @ frame_affine @ to_pixels
     result = np.eye(4)
-    result[:3, :3] = linear
-    result[:3, 3] = source - linear @ source
+    if is_perspective:
+        source = c_arm.source_lps()
+        result[:3, :3] = axes.T @ across @ axes
+        result[:3, 3] = source - result[:3, :3] @ source
+    else:
+        keep_depth = np.eye(3)
+        keep_depth[:2, :2] = across[:2, :2]
+        result[:3, :3] = axes.T @ keep_depth @ axes
+        result[:3, 3] = axes.T @ [across[0, 2], across[1, 2], 0.0]
     return result

@@ -73,7 +73,8 @@ class FrameRegistration:
         """Model points to where the match shows them, (4, 4) LPS mm: an affine, not a rigid pose."""
         if self.match is None:
             return None
-        return frame_affine_to_isocenter(self.match.projection_to_frame, self.c_arm) @ self.model_to_isocenter
+        affine = frame_affine_to_isocenter(self.match.projection_to_frame, self.c_arm, self.projection.mode)
+        return affine @ self.model_to_isocenter
 
     def matched_points_lps(self, points_lps: FloatArray) -> FloatArray:
         """Model points (N, 3) where the match shows them, mm from the isocentre."""
@@ -175,10 +176,8 @@ def _shown(
     """The whole model's silhouette where the match shows it."""
     if match is None:
         return None
-    if mode is not ProjectionMode.PERSPECTIVE:
-        return match.warped
-    matched = frame_affine_to_isocenter(match.projection_to_frame, c_arm) @ pose
-    return silhouette(transform_points(matched, model.points_lps), model.triangles, c_arm)
+    matched = frame_affine_to_isocenter(match.projection_to_frame, c_arm, mode) @ pose
+    return silhouette(transform_points(matched, model.points_lps), model.triangles, c_arm, mode)
 
 
 def _unusable(vessels: BoolArray) -> str:

@@ -13,7 +13,7 @@ from VesselRegistrationLib.affine import (
     pixels_to_normalized,
     translation,
 )
-from VesselRegistrationLib.c_arm import CArm
+from VesselRegistrationLib.c_arm import CArm, ProjectionMode
 from VesselSegmentationLib.errors import InputError
 
 
@@ -56,12 +56,13 @@ def test_a_turn_and_a_scale_are_told_apart_from_a_stretch() -> None:
     assert math.isnan(decompose(np.diag([-1.0, 1, 1])).scale)
 
 
-def test_the_3d_affine_of_a_match_projects_to_the_match_at_unchanged_depth() -> None:
+@pytest.mark.parametrize("mode", list(ProjectionMode))
+def test_the_3d_affine_of_a_match_projects_to_the_match_at_unchanged_depth(mode: ProjectionMode) -> None:
     c_arm = CArm(30, 20, 1000, 750, 512, 400, (0.4, 0.3), principal_point_px=(210.0, 240.0))
     points = np.random.default_rng(1).normal(0, 40, (50, 3))
     match = np.array([[1.1, 0.2, 10], [-0.1, 0.9, 4], [0, 0, 1]])
-    affine = frame_affine_to_isocenter(match, c_arm)
-    before, after = c_arm.project(points), c_arm.project(points @ affine[:3, :3].T + affine[:3, 3])
+    affine = frame_affine_to_isocenter(match, c_arm, mode)
+    before, after = c_arm.project(points, mode), c_arm.project(points @ affine[:3, :3].T + affine[:3, 3], mode)
     np.testing.assert_allclose(after[:, :2], apply(match, before[:, :2]), atol=1e-9)
     np.testing.assert_allclose(after[:, 2], before[:, 2], atol=1e-9)
 
