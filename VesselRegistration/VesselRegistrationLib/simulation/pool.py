@@ -59,9 +59,8 @@ class PatientViews:
 
 def patient_views(request: PoolRequest) -> PatientViews:
     """Simulate one patient's views; depends on the request alone."""
-    from VesselRegistrationLib.projection import silhouette, transform_points
     from VesselRegistrationLib.simulation.filling import fill
-    from VesselRegistrationLib.simulation.scene import make_patient, make_scene, mesh_of, render
+    from VesselRegistrationLib.simulation.scene import make_patient, make_scene, mesh_of, model_silhouette, render
 
     rng = np.random.default_rng([request.seed, request.number])
     region = str(rng.choice(REGIONS, p=SHARES))
@@ -74,8 +73,7 @@ def patient_views(request: PoolRequest) -> PatientViews:
         filled = None if rng.random() < EMPTY_SHARE else fillings[rng.integers(FILLINGS)]
         frame = render(scene, filled, rng)
         frames[view], masks[view] = frame.picture, frame.mask
-        points = transform_points(scene.pose, patient.model.points_lps)
-        models[view] = silhouette(points, patient.model.triangles, scene.c_arm)
+        models[view] = model_silhouette(scene)
     return PatientViews(request.number, REGIONS.index(region), frames, masks, models)
 
 

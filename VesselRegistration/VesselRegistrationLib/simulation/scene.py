@@ -118,6 +118,15 @@ def render(
     return RenderedFrame(np.clip(np.rint(picture), 0, 255).astype(np.uint8), mask & ~scene.shutters.closed)
 
 
+def model_silhouette(scene: Scene) -> NDArray[np.bool_]:
+    """Pixels in which any of the whole model is seen, at the scene's pose. (rows, columns).
+
+    On the same finer pixels as the mask, so that a vessel thinner than a pixel is in both or in neither.
+    """
+    points, fine = transform_points(scene.pose, scene.patient.model.points_lps), _finer(scene.c_arm)
+    return _averaged(silhouette(points, scene.patient.model.triangles, fine)) > 0
+
+
 def visible_vessels(scene: Scene, filled: VesselModel) -> NDArray[np.bool_]:
     """Pixels of a filling that the shutters leave open. (rows, columns)."""
     points = transform_points(scene.pose, filled.points_lps)
@@ -149,9 +158,12 @@ def mesh_of(branches: tuple[Branch, ...], region: str) -> VesselModel:
 
 def _vessels(filled: VesselModel, c_arm: CArm, pose: FloatArray) -> tuple[Picture, NDArray[np.bool_]]:
     """Mean path length per pixel, and the pixels that are mostly vessel."""
-    fine = c_arm.resized(c_arm.rows * SUPERSAMPLING, c_arm.columns * SUPERSAMPLING)
-    length = path_length_mm(transform_points(pose, filled.points_lps), filled.triangles, fine)
+    length = path_length_mm(transform_points(pose, filled.points_lps), filled.triangles, _finer(c_arm))
     return _averaged(length), _averaged(length > VISIBLE_MM) >= 0.5
+
+
+def _finer(c_arm: CArm) -> CArm:
+    return c_arm.resized(c_arm.rows * SUPERSAMPLING, c_arm.columns * SUPERSAMPLING)
 
 
 def _averaged(fine: NDArray[np.generic]) -> Picture:
