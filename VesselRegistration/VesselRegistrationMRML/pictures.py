@@ -1,0 +1,120 @@
+"""What the views show: the model's projection, its outline and the coloured overlay, as nodes at the detector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+from VesselRegistrationLib.c_arm import CArm, FloatArray
+from VesselRegistrationLib.projection import BoolArray, path_length_mm, silhouette, transform_points
+from VesselRegistrationLib.vessel_model import VesselModel
+from VesselRegistrationMRML.placement import matrixFromArray, pictureToRas
+
+OUTLINE_COLOR = (1.0, 0.86, 0.1)
+OUTLINE_WIDTH_PX = 2
+OUTLINE_PIXELS = 1024
+"""The outline is drawn from a silhouette of about so many pixels, so that it looks smooth over a coarser picture."""
+BOTH, MODEL_ONLY, VESSEL_ONLY = 1, 2, 3
+OVERLAY_COLORS = {
+    BOTH: ("model on vessel", (1.0, 0.9, 0.0)),
+    MODEL_ONLY: ("model only", (1.0, 0.0, 1.0)),
+    VESSEL_ONLY: ("vessel only", (0.0, 0.9, 1.0)),
+}
+"""The paper's colours (its figures 6 and 9)."""
+COLOR_TABLE_NAME = "VesselRegistration overlay"
+
+
+def atIsocenter(model: VesselModel, modelToIsocenter: FloatArray) -> FloatArray:
+    """The model's points (N, 3), LPS mm from the isocentre."""
+    return transform_points(modelToIsocenter, model.points_lps)
+
+
+def updateProjection(node: Any, model: VesselModel, modelToIsocenter: FloatArray, cArm: CArm) -> None:
+    """Fill a volume node with the length (mm) of every ray within the model: an X-ray of contrast agent alone."""
+    lengths = path_length_mm(atIsocenter(model, modelToIsocenter), model.triangles, cArm).astype(np.float32)
+    slicer.util.updateVolumeFromArray(node, lengths[np.newaxis])
+    node.SetIJKToRASMatrix(matrixFromArray(pictureToRas(cArm)))
+    if node.GetDisplayNode() is None:
+        node.CreateDefaultDisplayNodes()
+        node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeInvertedGrey")
+        node.GetDisplayNode().SetAutoWindowLevel(False)
+    # A little more than the thickest vessel, so that even that is not plain black.
+    node.GetDisplayNode().SetWindowLevelMinMax(0.0, max(1.0, 1.15 * float(lengths.max())))
+
+
+def modelSilhouette(model: VesselModel, modelToIsocenter: FloatArray, cArm: CArm) -> BoolArray:
+    """Pixels of the frame (rows, columns) that the model covers."""
+    return silhouette(atIsocenter(model, modelToIsocenter), model.triangles, cArm)
+
+
+def updateOutline(node: Any, model: VesselModel, modelToIsocenter: FloatArray, cArm: CArm) -> None:
+    """Make a model node the outline of the projected model: lines in the picture's plane, RAS mm."""
+    factor = max(1, round(OUTLINE_PIXELS / max(cArm.rows, cArm.columns)))
+    fine = cArm.resized(cArm.rows * factor, cArm.columns * factor)
+    node.SetAndObservePolyData(_contour(modelSilhouette(model, modelToIsocenter, fine), pictureToRas(fine)))
+    if node.GetDisplayNode() is None:
+        node.CreateDefaultDisplayNodes()
+        display = node.GetDisplayNode()
+        display.SetColor(*OUTLINE_COLOR)
+        display.SetSliceIntersectionThickness(OUTLINE_WIDTH_PX)
+        display.SetSliceDisplayModeToProjection()
+        display.SetVisibility3D(False)
+        display.SetVisibility2D(True)
+        node.SetSelectable(False)
+
+
+def _contour(mask: BoolArray, pixelToRas: FloatArray) -> vtk.vtkPolyData:
+    """Lines around a mask, in RAS mm."""
+    from vtk.util.numpy_support import numpy_to_vtk
+
+    # A rim of nothing closes the lines where the model leaves the picture.
+    padded = np.pad(mask, 1).astype(np.float32)
+    image = vtk.vtkImageData()
+    image.SetDimensions(padded.shape[1], padded.shape[0], 1)
+    image.SetOrigin(-1.0, -1.0, 0.0)
+    scalars = numpy_to_vtk(padded.ravel(), deep=True)
+    image.GetPointData().SetScalars(scalars)
+    edges = vtk.vtkFlyingEdges2D()
+    edges.SetInputData(image)
+    edges.SetValue(0, 0.5)
+    strips = vtk.vtkStripper()
+    strips.SetInputConnection(edges.GetOutputPort())
+    move = vtk.vtkTransform()
+    move.SetMatrix(matrixFromArray(pixelToRas))
+    moved = vtk.vtkTransformPolyDataFilter()
+    moved.SetInputConnection(strips.GetOutputPort())
+    moved.SetTransform(move)
+    moved.Update()
+    lines = moved.GetOutput()
+    lines.GetPointData().Initialize()
+    return lines
+
+
+def updateOverlay(node: Any, covered: BoolArray, vessels: BoolArray, cArm: CArm) -> None:
+    """Fill a label map node: where model and vessels agree, and where only one of them is. Pictures (rows, columns)."""
+    labels = np.zeros(covered.shape, dtype=np.uint8)
+    labels[covered & vessels] = BOTH
+    labels[covered & ~vessels] = MODEL_ONLY
+    labels[~covered & vessels] = VESSEL_ONLY
+    slicer.util.updateVolumeFromArray(node, labels[np.newaxis])
+    node.SetIJKToRASMatrix(matrixFromArray(pictureToRas(cArm)))
+    if node.GetDisplayNode() is None:
+        node.CreateDefaultDisplayNodes()
+        node.GetDisplayNode().SetAndObserveColorNodeID(_colorTable(node.GetScene()).GetID())
+
+
+def _colorTable(scene: Any) -> Any:
+    table = scene.GetFirstNode(COLOR_TABLE_NAME, "vtkMRMLColorTableNode")
+    if table is not None:
+        return table
+    table = slicer.vtkMRMLColorTableNode()
+    table.SetTypeToUser()
+    table.SetName(COLOR_TABLE_NAME)
+    table.SetNumberOfColors(len(OVERLAY_COLORS) + 1)
+    table.SetColor(0, "background", 0.0, 0.0, 0.0, 0.0)
+    for label, (name, color) in OVERLAY_COLORS.items():
+        table.SetColor(label, name, *color, 1.0)
+    table.SetHideFromEditors(True)
+    return scene.AddNode(table)

@@ -1,0 +1,139 @@
+"""The poses of a run's frames and what registering said of them, kept in one text node that is saved with the scene."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import slicer
+from VesselRegistrationLib.c_arm import FloatArray
+from VesselRegistrationLib.xray_run import carry_pose, table_shift_lps
+from VesselRegistrationMRML.geometry_node import RunGeometry
+from VesselSegmentationLib.errors import InputError, MissingGeometryError
+
+VERSION = 1
+
+
+class PoseOrigin(enum.Enum):
+    """Where a frame's pose came from."""
+
+    REGISTERED = "registered"
+    ADJUSTED = "adjusted by hand"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class RegistrationResult:
+    """What came of one frame. The affine is (3, 3), from projection to frame, pixels."""
+
+    frame: int
+    registered: bool
+    reason: str = ""
+    """Why it was refused; empty when registered."""
+    dsc: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    affine: tuple[tuple[float, ...], ...] | None = None
+    rotationDeg: float | None = None
+    scale: float | None = None
+    anisotropy: float | None = None
+    shiftPx: tuple[float, float] | None = None
+    """Right and down."""
+    start: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FramePose:
+    """One frame's pose, model to isocentre (4, 4) LPS mm (None: refused), and the result that it began with."""
+
+    origin: PoseOrigin
+    modelToIsocenter: tuple[tuple[float, ...], ...] | None
+    result: RegistrationResult | None = None
+
+
+@dataclass(frozen=True)
+class RunPoses:
+    """Every frame that has a pose of its own, or was refused one."""
+
+    frames: dict[int, FramePose] = field(default_factory=dict)
+
+    def withFrame(self, index: int, pose: FramePose) -> RunPoses:
+        """The same with one frame replaced."""
+        return RunPoses({**self.frames, index: pose})
+
+    @property
+    def anyRegistered(self) -> bool:
+        """Whether registering has given any frame a pose."""
+        return any(pose.result is not None and pose.result.registered for pose in self.frames.values())
+
+
+def poseEntry(origin: PoseOrigin, matrix: FloatArray | None, result: RegistrationResult | None = None) -> FramePose:
+    """A frame's pose from an array."""
+    rows = None if matrix is None else tuple(tuple(row) for row in np.asarray(matrix, dtype=float).tolist())
+    return FramePose(origin, rows, result)
+
+
+def poseOfFrame(poses: RunPoses, index: int, geometry: RunGeometry, followTable: bool) -> FloatArray | None:
+    """Model to isocentre of a frame: its own, else that of the nearest frame with one, carried with the table."""
+    known = {frame: pose.modelToIsocenter for frame, pose in poses.frames.items() if pose.modelToIsocenter is not None}
+    if not known:
+        return None
+    nearest = min(known, key=lambda frame: (abs(frame - index), frame))
+    return carried(np.array(known[nearest]), geometry, nearest, index, followTable)
+
+
+def carried(pose: FloatArray, geometry: RunGeometry, start: int, end: int, followTable: bool) -> FloatArray:
+    """A pose of one frame at another: moved with the table where its positions are known."""
+    if start == end or not followTable:
+        return pose
+    try:
+        shift = table_shift_lps(geometry.frame(start), geometry.frame(end), same_run=True)
+    except MissingGeometryError:
+        return pose
+    return carry_pose(pose, np.zeros(3), shift)
+
+
+def store(poses: RunPoses, node: Any) -> None:
+    """Keep the poses in a text node."""
+    content = {
+        "version": VERSION,
+        "coordinateSystem": "LPS",
+        "frames": {str(frame): _plain(pose) for frame, pose in sorted(poses.frames.items())},
+    }
+    node.SetForceCreateStorageNode(slicer.vtkMRMLTextNode.CreateStorageNodeAlways)
+    node.SetText(json.dumps(content))
+
+
+def load(node: Any | None) -> RunPoses:
+    """The poses in a text node; none without one. Raises InputError for a text that holds no poses."""
+    if node is None or not node.GetText():
+        return RunPoses()
+    try:
+        content = json.loads(node.GetText())
+        if content["version"] != VERSION:
+            raise InputError(
+                f"{node.GetName()} is of version {content['version']}, this program reads {VERSION}; register again."
+            )
+        return RunPoses({int(frame): _pose(value) for frame, value in content["frames"].items()})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{node.GetName()} does not hold registration results ({error!r}); register again.") from error
+
+
+def _plain(pose: FramePose) -> dict[str, Any]:
+    return {**dataclasses.asdict(pose), "origin": pose.origin.value}
+
+
+def _pose(value: dict[str, Any]) -> FramePose:
+    result = value["result"]
+    if result is not None:
+        result = RegistrationResult(**{name: _tupled(part) for name, part in result.items()})
+    return FramePose(PoseOrigin(value["origin"]), _tupled(value["modelToIsocenter"]), result)
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(_tupled(part) for part in value) if isinstance(value, list) else value
