@@ -1,4 +1,4 @@
-"""Step 1, the case: a vessel model and an X-ray run as nodes, from files, from the scene or from Slicer's DICOM database."""
+"""Step 1, the case: a vessel model and an X-ray run as nodes, from files, the scene or Slicer's DICOM database."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 import slicer
+
 from VesselRegistrationLib.vessel_model import LengthUnit, ModelFrame, VesselModel
 from VesselRegistrationLib.xray_run import XRayRun
 from VesselRegistrationMRML import geometry_node
@@ -21,7 +22,7 @@ _modelCache: dict[int, VesselModel] = {}
 
 
 def modelNodeFromFile(path: pathlib.Path, scene: Any, units: str = "", frame: str = "") -> tuple[Any, tuple[str, ...]]:
-    """A model file as a model node in RAS mm, and what was repaired. Raises InputError (UnitsQuestion for odd sizes)."""
+    """A model file as a model node in RAS mm, and what was repaired. Raises InputError; UnitsQuestion for odd sizes."""
     from VesselRegistrationLib.model_reading import read_vessel_model
 
     model = read_vessel_model(path, LengthUnit(units) if units else None, ModelFrame(frame) if frame else None)
@@ -43,7 +44,7 @@ def modelNode(model: VesselModel, name: str, scene: Any) -> Any:
 
 
 def vesselModel(node: Any) -> VesselModel:
-    """The surface of a model node in its own coordinates, LPS mm, cleaned. Raises InputError for one without surface."""
+    """The surface of a model node in its own coordinates, LPS mm, cleaned. Raises InputError when it has none."""
     from VesselRegistrationLib.mesh_repair import vessel_model_from_arrays
     from VesselRegistrationLib.vtk_bridge import arrays_from_polydata
 

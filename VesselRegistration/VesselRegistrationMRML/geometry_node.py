@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import slicer
+
 from VesselRegistrationLib.c_arm import CArm
 from VesselRegistrationLib.geometry_overrides import GIVEN, GeometryOverrides, apply_overrides
 from VesselRegistrationLib.xray_run import FrameGeometry, Origin, Sourced, XRayRun
@@ -90,7 +91,7 @@ def load(node: Any | None) -> RunGeometry | None:
         content = json.loads(node.GetText())
         if content["version"] != VERSION:
             raise InputError(
-                f"{node.GetName()} is of version {content['version']}, this program reads {VERSION}; load the run again."
+                f"{node.GetName()} is of version {content['version']}, here {VERSION} is read; load the run again."
             )
         return _fromJson(content)
     except (KeyError, TypeError, ValueError) as error:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import slicer
 import vtk
+
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.projection import BoolArray, path_length_mm, silhouette, transform_points
 from VesselRegistrationLib.vessel_model import VesselModel

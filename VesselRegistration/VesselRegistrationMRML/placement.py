@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import vtk
+
 from VesselRegistrationLib.affine import RegionOfInterest
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import slicer
+
 from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.xray_run import carry_pose, table_shift_lps
 from VesselRegistrationMRML.geometry_node import RunGeometry
