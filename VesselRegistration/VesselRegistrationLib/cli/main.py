@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+from VesselRegistrationLib.cli import progress
 from VesselSegmentationLib.errors import MissingGeometryError, UserError
 
 DONE, REFUSED, BAD_INPUT, CANCELLED = 0, 1, 2, 130
@@ -66,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a sub-command; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = [argument for argument in arguments if argument in COMMANDS][:1]
+    progress.stop_with_parent()
     try:
         options = build_parser(chosen).parse_args(arguments)
         result = options.run(options)

@@ -128,12 +128,34 @@ def add_networks(parser: argparse.ArgumentParser, matching: bool = True) -> None
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="default: %(default)s")
 
 
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """--device."""
+    parser.add_argument(
+        "--device",
+        choices=["auto", "cpu", "cuda"],
+        default="auto",
+        help="auto: an NVIDIA graphics card where there is one (default: %(default)s)",
+    )
+
+
+def device_of(options: argparse.Namespace) -> str:
+    """ "cpu" or "cuda", also for commands without --device."""
+    import torch
+
+    wanted = getattr(options, "device", "cpu")
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: no usable NVIDIA graphics card was found; use auto or cpu.")
+    return str(wanted)
+
+
 def load_segmenter(options: argparse.Namespace) -> VesselSegmenter:
     """The segmentation network of the options."""
     from VesselSegmentationLib.segmenter import VesselSegmenter
 
     set_threads(options.threads)
-    return VesselSegmenter.from_folder(options.segmentation_network)
+    return VesselSegmenter.from_folder(options.segmentation_network, device_of(options))
 
 
 def load_matcher(options: argparse.Namespace) -> AffineMatcher:

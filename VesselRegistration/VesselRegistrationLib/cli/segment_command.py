@@ -3,6 +3,9 @@
 For a folder of pictures, writes one mask PNG per picture, under the same name and at the picture's size (vessel 255).
 For a run, writes one mask per frame as frame_000.png, frame_001.png, ...
 
+For a program that calls this one, --array takes the frames as a NumPy array and --arrays leaves masks.npy and what else
+was asked for (probability.npy, attention.npy), one entry per frame, in the frame's own size.
+
   vessel-registration segment --images frames --output masks
   vessel-registration segment --xray run.dcm --output masks --overlay
 """
@@ -10,6 +13,7 @@ For a run, writes one mask per frame as frame_000.png, frame_001.png, ...
 from __future__ import annotations
 
 import argparse
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,12 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from VesselRegistrationLib.cli import options as shared
+from VesselRegistrationLib.cli import progress
 from VesselRegistrationLib.cli.main import DONE
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.files import write_atomically
 
 if TYPE_CHECKING:
-    from torch import nn
+    from VesselSegmentationLib.segmenter import VesselSegmenter
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
@@ -34,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--images", type=Path, metavar="DIR", help="folder of PNG, JPEG or TIFF frames")
     source.add_argument("--xray", type=Path, metavar="RUN", help="an X-ray run")
+    source.add_argument("--array", type=Path, metavar="NPY", help="a NumPy array of frames (frames, rows, columns)")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
     parser.add_argument("--threshold", type=float, default=0.5, help="vessel from this probability (default: 0.5)")
     parser.add_argument("--overlay", action="store_true", help="also write each frame with its vessels in red")
@@ -41,33 +47,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--attention", action="store_true", help="also write where the network looked (Grad-CAM, the paper's Fig. 7)"
     )
+    parser.add_argument("--arrays", action="store_true", help="also write the results of all frames as NumPy arrays")
+    shared.add_device(parser)
     shared.add_networks(parser, matching=False)
 
 
 def run(options: argparse.Namespace) -> int:
     """Segment every frame and write."""
-    from tqdm import tqdm
-
     from VesselRegistrationLib.registration_files import prepare_output_folder
 
     if not 0 < options.threshold < 1:
         raise InputError(f"--threshold {options.threshold:g} must lie between 0 and 1.")
     names = _names(options)
+    progress.report(0, "loading the network")
     segmenter = shared.load_segmenter(options)
     folder = prepare_output_folder(options.output)
     shares: dict[str, float] = {}
-    frames = _frames(options, names)
-    for name, frame in tqdm(frames, total=len(names), unit="frame", desc="segment", leave=False):
-        probability = segmenter.probability(frame)
-        _write(name, frame, probability, options, folder)
-        if options.attention:
-            _write_attention(name, frame, segmenter.network, folder)
-        shares[name] = round(float((probability >= options.threshold).mean()), 5)
+    arrays: dict[str, list[NDArray[np.generic]]] = {}
+    for name, frame in progress.each(_frames(options, names), len(names), "frame", "segment"):
+        segmenter, results = _results(segmenter, frame, options)
+        _write(name, frame, results, options, folder)
+        shares[name] = round(float(results["masks"].mean()), 5)
+        for kind, picture in results.items() if options.arrays else ():
+            arrays.setdefault(kind, []).append(picture)
+    for kind, pictures in arrays.items():
+        _write_array(folder / f"{kind}.npy", pictures)
     document = {
         "schema": "vessel-registration/segmentation",
         "schemaVersion": 1,
         "threshold": options.threshold,
         "network": segmenter.metadata.sha256 if segmenter.metadata else None,
+        "device": str(segmenter.device),
         "vesselShare": shares,
     }
     write_atomically(folder / "segmentation.json", json.dumps(document, indent=2) + "\n")
@@ -76,12 +86,34 @@ def run(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _results(
+    segmenter: VesselSegmenter, frame: NDArray[np.generic], options: argparse.Namespace
+) -> tuple[VesselSegmenter, dict[str, NDArray[np.generic]]]:
+    """The segmenter, which goes on without the graphics card when that is full, and the asked pictures of a frame."""
+    import torch
+
+    from VesselSegmentationLib.attention import attention_map
+    from VesselSegmentationLib.segmenter import VesselSegmenter
+
+    try:
+        probability = segmenter.probability(frame)
+    except torch.OutOfMemoryError:
+        if options.device != "auto":
+            raise InputError("The graphics card has too little free memory: use --device cpu.") from None
+        segmenter = VesselSegmenter.from_folder(options.segmentation_network, "cpu")
+        probability = segmenter.probability(frame)
+    results: dict[str, NDArray[np.generic]] = {"masks": probability >= options.threshold}
+    if options.probability:
+        results["probability"] = probability
+    if options.attention:
+        results["attention"] = attention_map(segmenter.network, frame)
+    return segmenter, results
+
+
 def _names(options: argparse.Namespace) -> list[str]:
     """File names of the masks, and of the pictures when there is a folder of them."""
-    if options.xray is not None:
-        from VesselRegistrationLib.xray_reading import read_xray_run
-
-        options.frames = read_xray_run(options.xray).frames
+    if options.images is None:
+        options.frames = _read_array(options.array) if options.array else _read_run(options.xray)
         return [f"frame_{index:03d}.png" for index in range(len(options.frames))]
     if not options.images.is_dir():
         raise InputError(f"--images {options.images} is not a folder.")
@@ -103,13 +135,30 @@ def _names(options: argparse.Namespace) -> list[str]:
     return pictures
 
 
+def _read_run(path: Path) -> NDArray[np.generic]:
+    from VesselRegistrationLib.xray_reading import read_xray_run
+
+    frames: NDArray[np.generic] = read_xray_run(path).frames
+    return frames
+
+
+def _read_array(path: Path) -> NDArray[np.generic]:
+    try:
+        frames: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--array {path} cannot be read as a NumPy array ({error}).") from error
+    if frames.ndim != 3 or not frames.size or not np.issubdtype(frames.dtype, np.number):
+        raise InputError(f"--array {path} has shape {frames.shape} of {frames.dtype}, not (frames, rows, columns).")
+    return frames
+
+
 def _frames(options: argparse.Namespace, names: list[str]) -> Iterator[tuple[str, NDArray[np.generic]]]:
     """Name of the mask and frame, one after the other."""
     from VesselRegistrationLib.xray_reading import read_xray_run
 
     for index, name in enumerate(names):
-        if options.xray is not None:
-            yield name, options.frames[index]
+        if options.images is None:
+            yield name, np.asarray(options.frames[index])
         else:
             yield str(Path(name).with_suffix(".png")), read_xray_run(options.images / name).frames[0]
 
@@ -117,23 +166,25 @@ def _frames(options: argparse.Namespace, names: list[str]) -> Iterator[tuple[str
 def _write(
     name: str,
     frame: NDArray[np.generic],
-    probability: NDArray[np.float32],
+    results: dict[str, NDArray[np.generic]],
     options: argparse.Namespace,
     folder: Path,
 ) -> None:
-    from VesselSegmentationLib.overlay import colored, grey_rgb, write_png
+    from VesselSegmentationLib.overlay import attention_overlay, colored, grey_rgb, write_png
 
-    mask = probability >= options.threshold
+    mask, stem = results["masks"].astype(bool), Path(name).stem
     write_png(folder / name, mask)
-    stem = Path(name).stem
     if options.probability:
-        write_png(folder / "probability" / f"{stem}.png", np.rint(probability * 255).astype(np.uint8))
+        write_png(folder / "probability" / f"{stem}.png", np.rint(results["probability"] * 255).astype(np.uint8))
     if options.overlay:
         write_png(folder / "overlay" / f"{stem}.png", colored(grey_rgb(frame), mask, (255, 80, 80), 0.5))
+    if options.attention:
+        write_png(folder / "attention" / f"{stem}.png", attention_overlay(frame, results["attention"]))
 
 
-def _write_attention(name: str, frame: NDArray[np.generic], network: nn.Module, folder: Path) -> None:
-    from VesselSegmentationLib.attention import attention_map
-    from VesselSegmentationLib.overlay import attention_overlay, write_png
-
-    write_png(folder / "attention" / f"{Path(name).stem}.png", attention_overlay(frame, attention_map(network, frame)))
+def _write_array(path: Path, pictures: list[NDArray[np.generic]]) -> None:
+    if any(picture.shape != pictures[0].shape for picture in pictures):
+        raise InputError("--arrays needs frames of one size.")
+    buffer = io.BytesIO()
+    np.save(buffer, np.stack(pictures), allow_pickle=False)
+    write_atomically(path, buffer.getvalue())

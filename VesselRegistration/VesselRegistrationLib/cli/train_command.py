@@ -15,13 +15,21 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from VesselRegistrationLib.cli import options as shared
+from VesselRegistrationLib.cli import progress
 from VesselRegistrationLib.cli.main import DONE
 from VesselSegmentationLib.errors import InputError
 
+if TYPE_CHECKING:
+    from VesselSegmentationLib.training_loop import Progress, TrainingLoop
+
 SEGMENTATION_RECIPES = {"recommended": "recommended", "paper-lower": "paper_lower", "paper-upper": "paper_upper"}
+SEGMENTATION_CHANGES = (
+    *("minutes", "iterations", "epochs", "field_of_view", "loss", "learning_rate", "batch_size", "width"),
+    "validate_every",
+)
 HELD_OUT_SHARE = 0.08
 
 
@@ -44,9 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, help="end after so long (default: 30 for recommended)")
     parser.add_argument("--iterations", type=int, help="end after so many batches")
     parser.add_argument("--epochs", type=float, help="segmentation: end after so many passes through the frames")
+    parser.add_argument("--field-of-view", choices=["lower", "upper", "both"], help="segmentation: what is learnt")
+    parser.add_argument("--loss", choices=["dice", "bce", "dice+ce"], help="segmentation: instead of the recipe's")
     parser.add_argument("--learning-rate", type=float, help="instead of the recipe's")
     parser.add_argument("--batch-size", type=int, help="instead of the recipe's")
     parser.add_argument("--width", type=int, help="filters of the network's first level, instead of the recipe's")
+    parser.add_argument("--validate-every", type=int, help="segmentation: iterations between two validations")
+    shared.add_device(parser)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
@@ -63,20 +75,21 @@ def run(options: argparse.Namespace) -> int:
 
 def _segmentation(options: argparse.Namespace, folder: Path) -> int:
     from VesselSegmentationLib.datasets import FolderDataset, PoolDataset
-    from VesselSegmentationLib.training import train_segmentation
+    from VesselSegmentationLib.training import SegmentationTraining
     from VesselSegmentationLib.training_settings import SegmentationTrainingSettings
 
     if options.recipe not in SEGMENTATION_RECIPES:
         raise InputError(
             f"--recipe {options.recipe} is for matching; segmentation has {', '.join(SEGMENTATION_RECIPES)}."
         )
-    changes = _changes(options, ("minutes", "iterations", "epochs", "learning_rate", "batch_size", "width"))
-    changes.update(seed=options.seed, threads=options.threads)
+    changes = _changes(options, SEGMENTATION_CHANGES)
+    changes.update(seed=options.seed, threads=options.threads, device=shared.device_of(options))
     settings = SegmentationTrainingSettings.preset(SEGMENTATION_RECIPES[options.recipe], **changes)
     data = FolderDataset(options.images) if options.images else PoolDataset(_pool(options, folder))
     training, validation = data.split(HELD_OUT_SHARE)
     words = f"{len(data)} frames of {'the folder given' if options.images else 'simulated patients'}"
-    report = train_segmentation(training, validation, settings, folder, training_data=words)
+    loop = SegmentationTraining(training, validation, settings, folder)
+    report = loop.train(_reporter(loop), words)
     scores = report.scores
     print(f"{report.iterations} iterations; {scores.frames} frames of held-out patients:")
     print(
@@ -92,6 +105,10 @@ def _matching(options: argparse.Namespace, folder: Path) -> int:
 
     from VesselRegistrationLib.matching_training import MatchingPool, MatchingTrainingSettings, train_matching
 
+    if options.field_of_view or options.loss or options.validate_every:
+        raise InputError("--field-of-view, --loss and --validate-every are for segmentation; leave them out.")
+    if options.device == "cuda":
+        raise InputError("--device cuda is for segmentation: matching is trained on the processor; leave it out.")
     if options.images:
         raise InputError("Matching is trained on simulated views, which have a model: give --pool or neither.")
     changes = _changes(options, ("minutes", "iterations", "learning_rate", "batch_size"))
@@ -106,9 +123,9 @@ def _matching(options: argparse.Namespace, folder: Path) -> int:
         raise InputError(f"--recipe {options.recipe} is for segmentation; matching has recommended and paper.")
     if options.width:
         settings = dataclasses.replace(settings, network=dataclasses.replace(settings.network, width=options.width))
-    report = train_matching(
-        MatchingPool.open(_pool(options, folder)), settings, folder, None, "views of simulated patients"
-    )
+    tell = progress.report if progress.is_reporting() else None
+    pool = MatchingPool.open(_pool(options, folder))
+    report = train_matching(pool, settings, folder, tell, "views of simulated patients")
     scores = report["validation"]
     print(
         f"{report['iterations']} iterations; {scores['pairs']} pairs of held-out patients: point error "
@@ -116,6 +133,19 @@ def _matching(options: argparse.Namespace, folder: Path) -> int:
         f"{scores['share_under_10_px']:.0%} under 10 px; saved in {folder}"
     )
     return DONE
+
+
+def _reporter(loop: TrainingLoop[Any]) -> Progress | None:
+    """Tells a calling program of every iteration; None at a terminal, where a bar is shown."""
+    if not progress.is_reporting():
+        return None
+
+    def tell(share: float, text: str) -> None:
+        state = loop.state
+        values = {"loss": state.losses[-1]} if state.losses else {}
+        progress.report(share, text, iteration=state.iteration, **values)
+
+    return tell
 
 
 def _changes(options: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
