@@ -11,9 +11,10 @@ readonly VENV=.venv
 readonly CPU_INDEX=https://download.pytorch.org/whl/cpu
 readonly PYTHONS="python3 python3.13 python3.12 python3.11 python3.10"
 readonly IN_RANGE='import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))'
-# Debian package, and what it must provide.
+# Debian package, and what it must provide: a library, a command, or, where there is none, a font for Qt.
 readonly SYSTEM_PACKAGES="libegl1=libEGL.so.1 libgl1=libGL.so.1 libglib2.0-0=libglib-2.0.so.0
-    libxkbcommon0=libxkbcommon.so.0 libfontconfig1=libfontconfig.so.1 libdbus-1-3=libdbus-1.so.3 cmake=cmake"
+    libxkbcommon0=libxkbcommon.so.0 libfontconfig1=libfontconfig.so.1 libdbus-1-3=libdbus-1.so.3
+    fonts-dejavu-core=font cmake=cmake make=make"
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
@@ -21,7 +22,12 @@ fail() {
     exit 1
 }
 
-# Prints the Debian packages, of those rendering and building need, whose library or command is not found.
+has_font() {
+    [ -n "$(find /usr/share/fonts /usr/local/share/fonts "${HOME:-}/.fonts" "${HOME:-}/.local/share/fonts" \
+        -iname '*.[ot]tf' -print -quit 2>/dev/null)" ]
+}
+
+# Prints the Debian packages, of those rendering and building need, whose library, command or font is not found.
 missing_packages() {
     [ "$(uname -s)" = Linux ] || return 0
     local ldconfig libraries entry provides
@@ -31,6 +37,7 @@ missing_packages() {
         provides="${entry#*=}"
         case "$provides" in
             *.so.*) [[ "$libraries" == *"$provides "* ]] || printf '%s ' "${entry%%=*}" ;;
+            font) has_font || printf '%s ' "${entry%%=*}" ;;
             *) command -v "$provides" >/dev/null || printf '%s ' "${entry%%=*}" ;;
         esac
     done
@@ -145,11 +152,20 @@ install_torch() {
     pip_install --constraint requirements.txt --requirement requirements-torch.txt
 }
 
+# The test host's packages; where there are none for this machine, the rest works without.
+install_host() {
+    local errors
+    errors="$(pip_install --requirement requirements-host.txt 2>&1)" && return 0
+    [[ "$errors" == *"No matching distribution"* ]] || fail "$errors"
+    say "warning: slicer-core is not offered for this machine, so the modules' tests cannot run on it."
+}
+
 check_system
 make_environment
 install_torch
 say "installing the pinned requirements"
 pip_install --requirement requirements.txt --requirement requirements-dev.txt
+install_host
 pip_install --no-deps --no-build-isolation --editable .
 conflicts="$("$VENV/bin/python" -m pip check)" || fail "$conflicts"
 touch "$VENV/.setup-stamp"

@@ -1,25 +1,104 @@
-"""CMake packages what it lists: the lists and the folders must agree."""
+"""CMake packages and tests what it lists: the lists and the folders must agree."""
 
-import re
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize("module", ["VesselSegmentation", "VesselRegistration"])
-def test_every_library_file_is_listed_and_every_listed_file_exists(module: str) -> None:
-    text = (ROOT / module / "CMakeLists.txt").read_text()
-    listed = set(re.findall(r"^\s+(\S+\.py)$", text, re.MULTILINE))
-    present = {path.relative_to(ROOT / module).as_posix() for path in (ROOT / module / f"{module}Lib").rglob("*.py")}
-    assert listed == present
+def loaded(name: str) -> ModuleType:
+    """A script of Testing/, as a module."""
+    specification = importlib.util.spec_from_file_location(name, ROOT / "Testing" / f"{name}.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    specification.loader.exec_module(module)
+    return module
 
 
-def test_what_cmake_installs_of_the_resources_exists() -> None:
-    text = (ROOT / "Resources" / "CMakeLists.txt").read_text()
-    names = re.search(r"DIRECTORY (.+)\n", text)
-    assert names is not None
-    for name in [*names.group(1).split(), "registration.schema.json"]:
-        assert (ROOT / "Resources" / name).exists(), name
-    assert "registration.schema.json" in text
+list_sources = loaded("list_sources")
+LISTS = list_sources.expected_lists()
+TEST_FILES = [
+    (Path(file).parent / entry).as_posix()
+    for (file, name), found in LISTS.items()
+    if name == "TEST_SCRIPTS"
+    for entry in found
+]
+
+
+@pytest.mark.parametrize(("file", "name"), LISTS)
+def test_a_list_names_every_file_and_no_other(file: str, name: str) -> None:
+    assert list_sources.listed((ROOT / file).read_text(encoding="utf-8"), name) == LISTS[file, name]
+
+
+def test_the_lists_cover_modules_their_packages_networks_and_the_sample_case() -> None:
+    for module in ("VesselSegmentation", "VesselRegistration"):
+        scripts = LISTS[f"{module}/CMakeLists.txt", "MODULE_PYTHON_SCRIPTS"]
+        assert {f"{module}{kind}/__init__.py" for kind in ("Lib", "MRML", "Widgets")} <= set(scripts)
+        assert f"{module}.py" in scripts
+        resources = LISTS[f"{module}/CMakeLists.txt", "MODULE_PYTHON_RESOURCES"]
+        assert {f"Resources/UI/{module}.ui", f"Resources/Icons/{module}.png"} <= set(resources)
+    data = LISTS["Resources/CMakeLists.txt", "RESOURCE_FILES"]
+    assert {"Models/VesselSegmentation/metadata.json", "SampleCase/run.dcm", "registration.schema.json"} <= set(data)
+    assert not [name for name in data if name.startswith(("Icons", "Screenshots"))]
+
+
+def test_a_file_that_is_not_listed_and_one_that_is_gone_are_both_noticed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "CMakeLists.txt").write_text("set(NAMES\n  old.py\n  same.py\n  )\n")
+    monkeypatch.setattr(list_sources, "ROOT", tmp_path)
+    monkeypatch.setattr(list_sources, "expected_lists", lambda: {("CMakeLists.txt", "NAMES"): ["new.py", "same.py"]})
+    assert list_sources.main(["--check"]) == 1
+    assert capsys.readouterr().out == "CMakeLists.txt: NAMES: + new.py\nCMakeLists.txt: NAMES: - old.py\n"
+    assert "old.py" in (tmp_path / "CMakeLists.txt").read_text()
+    assert list_sources.main([]) == 0
+    assert (tmp_path / "CMakeLists.txt").read_text() == "set(NAMES\n  new.py\n  same.py\n  )\n"
+    assert list_sources.main(["--check"]) == 0
+
+
+def test_modules_in_one_folder_do_not_overwrite_each_other() -> None:
+    """Both modules, and what they share, are staged and installed in one folder."""
+    seen: set[str] = set()
+    for (_, name), entries in LISTS.items():
+        if name != "TEST_SCRIPTS":
+            staged = {f"Resources/{entry}" if name == "RESOURCE_FILES" else entry for entry in entries}
+            assert not seen & staged
+            seen |= staged
+
+
+def asserting_methods(path: Path) -> dict[str, bool]:
+    """test_* methods of a file's TestCases, and whether each asserts, itself or through a method of its own file."""
+    functions = {
+        node.name: node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
+
+    def asserts(name: str, seen: frozenset[str] = frozenset()) -> bool:
+        called = {
+            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            for node in ast.walk(functions[name])
+            if isinstance(node, ast.Call)
+        }
+        own = {other for other in called if other in functions and other not in seen}
+        return any(other.startswith(("assert", "fail")) for other in called) or any(
+            asserts(other, seen | {name}) for other in own - {name}
+        )
+
+    return {name: asserts(name) for name in functions if name.startswith("test_")}
+
+
+@pytest.mark.parametrize("name", TEST_FILES)
+def test_every_registered_test_asserts(name: str) -> None:
+    methods = asserting_methods(ROOT / name)
+    assert methods, "no test_* method"
+    assert [method for method, asserts in methods.items() if not asserts] == []
