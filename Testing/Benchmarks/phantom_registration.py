@@ -45,7 +45,7 @@ def main() -> None:
         frame = fullest_frame(run, segmenter.probability)
         result = register_frame(model, run, frame, segmenter.probability, matcher)
         if options.output:
-            write_registration(result, model, "model.stl", path.name, options.output / run.name)
+            write_registration([result], model, "model.stl", path.name, options.output / run.name)
         if result.match is None or result.reason:
             print(f"{run.name:<6} {frame:5d}  refused: {result.reason}")
             continue

@@ -10,7 +10,8 @@
       "spacingMm": [0.4, 0.4],              on the detector: between rows, between columns; one number for both
       "principalPointPx": [255.5, 255.5],   column, row that the central beam meets
       "tableLpsMm": [0.0, 0.0, 0.0],        table position: to the left, to the back, to the head of the patient
-      "frameTimeMs": 66.7                   between frames
+      "frameTimeMs": 66.7,                  between frames
+      "frames": [{"primaryAngleDeg": 30.0}, ...]   what differs from frame to frame: one entry per frame
     }
 """
 
@@ -28,7 +29,7 @@ from VesselSegmentationLib.errors import InputError
 
 SIDECAR_SUFFIX = ".geometry.json"
 GIVEN = "given by the user"
-SIDECAR_LIMIT_BYTES = 100_000
+SIDECAR_LIMIT_BYTES = 1_000_000
 UNITS = {
     "primary_angle": "deg",
     "secondary_angle": "deg",
@@ -115,8 +116,11 @@ def apply_overrides(
     return tuple(result)
 
 
-def read_sidecar(picture: Path) -> GeometryOverrides | None:
-    """The `.geometry.json` beside a picture, or None. Raises `InputError` for a file that cannot be used."""
+def read_sidecar(picture: Path) -> list[GeometryOverrides] | None:
+    """The `.geometry.json` beside a picture, or None: one entry for all frames, or one for each.
+
+    Raises `InputError` for a file that cannot be used.
+    """
     path = picture.with_name(picture.stem + SIDECAR_SUFFIX)
     if not path.is_file():
         return None
@@ -130,7 +134,15 @@ def read_sidecar(picture: Path) -> GeometryOverrides | None:
         raise InputError(f"{path.name} is not JSON: {error}. Correct or remove it.") from error
     if not isinstance(content, dict):
         raise InputError(f'{path.name} must hold one JSON object with geometry values, such as {{"sidMm": 1000}}.')
-    return _overrides(content, path.name)
+    frames = content.pop("frames", None)
+    common = _overrides(content, path.name)
+    if frames is None:
+        return [common]
+    if not isinstance(frames, list) or not frames or not all(isinstance(frame, dict) for frame in frames):
+        raise InputError(f'{path.name}: "frames" must be a list with one object of geometry values per frame.')
+    if any("frameTimeMs" in frame for frame in frames):
+        raise InputError(f'{path.name}: frameTimeMs is one value for the run; move it out of "frames".')
+    return [_overrides(frame, f"{path.name}, frame {index}").over(common) for index, frame in enumerate(frames)]
 
 
 def _overrides(content: dict[str, Any], name: str) -> GeometryOverrides:

@@ -54,8 +54,9 @@ def read_picture(path: Path, file_format: str, overrides: GeometryOverrides) -> 
     sidecar = read_sidecar(path)
     if sidecar is None and not overrides.values():
         warnings.append(f"A {file_format} picture holds no geometry, and no {path.stem}.geometry.json lies beside it.")
-    geometry = _geometry(frames, sidecar or GeometryOverrides(), overrides)
-    interval = _interval(len(frames), overrides.over(sidecar or GeometryOverrides()), warnings)
+    beside = _per_frame(sidecar or [GeometryOverrides()], len(frames), path)
+    geometry = _geometry(frames, beside, overrides)
+    interval = _interval(len(frames), overrides.over(beside[0]), warnings)
     step = 0.0 if interval.value is None else interval.number
     return XRayRun(
         name=path.stem,
@@ -69,8 +70,18 @@ def read_picture(path: Path, file_format: str, overrides: GeometryOverrides) -> 
     )
 
 
-def _geometry(frames: Pixels, sidecar: GeometryOverrides, given: GeometryOverrides) -> tuple[FrameGeometry, ...]:
-    spacing = given.over(sidecar).spacing_mm
+def _per_frame(beside: list[GeometryOverrides], count: int, path: Path) -> list[GeometryOverrides]:
+    """What lies beside the picture, once per frame."""
+    if len(beside) not in (1, count):
+        raise InputError(
+            f'The .geometry.json beside {path.name} has {len(beside)} "frames" and the picture {count}; '
+            "give one entry per frame, or none."
+        )
+    return beside * count if len(beside) == 1 else beside
+
+
+def _geometry(frames: Pixels, sidecar: list[GeometryOverrides], given: GeometryOverrides) -> tuple[FrameGeometry, ...]:
+    spacing = given.over(sidecar[0]).spacing_mm
     absent = "not in the picture"
     empty = FrameGeometry(
         primary_angle=Sourced.missing("deg", absent),
@@ -81,7 +92,8 @@ def _geometry(frames: Pixels, sidecar: GeometryOverrides, given: GeometryOverrid
         principal_point=middle_of_picture(Picture(frames.shape[1], frames.shape[2]), min(spacing) if spacing else None),
         table=Sourced.missing("mm", absent),
     )
-    beside = apply_overrides((empty,) * len(frames), sidecar, "the .geometry.json beside the picture")
+    source = "the .geometry.json beside the picture"
+    beside = tuple(apply_overrides((empty,), values, source)[0] for values in sidecar)
     return apply_overrides(beside, given, GIVEN)
 
 

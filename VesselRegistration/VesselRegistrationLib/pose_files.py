@@ -52,7 +52,10 @@ def _from_json(path: Path) -> FloatArray:
 
 
 def _from_itk(path: Path) -> FloatArray:
-    """An ITK transform maps points of the fixed space to the moving one; here model points to the isocentre, LPS."""
+    """An ITK transform maps points of the fixed space to the moving one, LPS: from the isocentre to the model.
+
+    That is also what Slicer writes for a transform node that carries the model: its inverse. So it is turned round.
+    """
     import SimpleITK
 
     try:
@@ -65,7 +68,9 @@ def _from_itk(path: Path) -> FloatArray:
     columns = [np.array(transform.TransformPoint(tuple(axis))) - origin for axis in np.eye(3)]
     matrix = np.eye(4)
     matrix[:3, :3], matrix[:3, 3] = np.stack(columns, axis=1), origin
-    return matrix
+    if abs(np.linalg.det(matrix)) < 1e-12:
+        raise InputError(f"{path} holds a transform that flattens space; a rigid one is needed.")
+    return np.asarray(np.linalg.inv(matrix))
 
 
 def _checked(matrix: FloatArray, path: Path) -> FloatArray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,15 @@ def prepare_output_folder(folder: Path | str) -> Path:
 
 
 def write_registration(
-    result: FrameRegistration, model: VesselModel, model_name: str, run_file: str, folder: Path | str
+    results: Sequence[FrameRegistration], model: VesselModel, model_name: str, run_file: str, folder: Path | str
 ) -> dict[str, Any]:
-    """Write report, pictures and registered model; returns the report. Raises OutputError.
+    """Write the report of one or more frames, and pictures and registered model of the best; returns the report.
 
-    Files of an earlier registration in the same folder that this one does not have are removed.
+    Files of an earlier registration in the same folder that this one does not have are removed. Raises OutputError.
     """
     folder = prepare_output_folder(folder)
-    report = registration_report(result, model, model_name, run_file)
+    report = registration_report(results, model, model_name, run_file)
+    result = best_of(results)
     pictures, sheet = frame_pictures(result), summary_sheet(result)
     for name, picture in pictures.items():
         write_png(folder / name, picture)
@@ -70,11 +72,21 @@ def write_registration(
     return report
 
 
+def best_of(results: Sequence[FrameRegistration]) -> FrameRegistration:
+    """The registered frame with the highest DSC; the first one where all were refused."""
+    return max(results, key=lambda result: -1.0 if result.reason or not result.match else result.match.overlap.dsc)
+
+
 def registration_report(
-    result: FrameRegistration, model: VesselModel, model_name: str, run_file: str
+    results: Sequence[FrameRegistration], model: VesselModel, model_name: str, run_file: str
 ) -> dict[str, Any]:
     """The content of registration.json. Matrices are row by row, mm or pixels; angles in degrees."""
-    pose = pose_entry(result, run_file)
+    return report_of_poses([pose_entry(result, run_file) for result in results], model, model_name)
+
+
+def report_of_poses(poses: list[dict[str, Any]], model: VesselModel, model_name: str) -> dict[str, Any]:
+    """The content of registration.json from one entry per frame; see `pose_entry`."""
+    pose = poses[0]
     return {
         "schema": SCHEMA,
         "schemaVersion": SCHEMA_VERSION,
@@ -85,7 +97,7 @@ def registration_report(
         "DSC": pose["DSC"],
         "Precision": pose["Precision"],
         "Recall": pose["Recall"],
-        "poses": [pose],
+        "poses": poses,
     }
 
 

@@ -162,6 +162,21 @@ def test_register_writes_the_report_the_pictures_and_the_model(
     assert not read_vessel_model(tmp_path / "registered-model.stl").warnings
 
 
+def test_all_frames_are_registered_each_from_the_pose_that_the_table_carried(
+    case: Path, tmp_path: Path, networks: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, pose = ["--model", case / "model.stl"], ["--initial-pose", case / "start-pose.json"]
+    mask = ["--mask", case / "masks" / "frame_002.png", "--steps", 0]
+    everything = [*model, "--xray", case / "run.dcm", *pose, *mask, "--all-frames", "--output", tmp_path, *networks]
+    assert run("register", *everything) == 0
+    report = json.loads((tmp_path / "registration.json").read_text())
+    jsonschema.validate(report, json.loads((RESOURCES / "registration.schema.json").read_text()))
+    assert [entry["frame"] for entry in report["poses"]] == [0, 1, 2]
+    assert all(entry["affineModelToIsocenter"] is not None for entry in report["poses"])
+    assert run("register", *everything, "--frame", 1) == 2
+    assert "--frame 1 and --all-frames exclude each other" in capsys.readouterr().err
+
+
 def test_the_reported_affine_carries_the_region_of_interest_to_the_overlay(
     case: Path, tmp_path: Path, networks: list[str]
 ) -> None:

@@ -196,6 +196,19 @@ def test_a_picture_alone_is_readable_and_refuses_by_name(tmp_path: Path) -> None
         run.c_arm()
 
 
+def test_the_file_beside_may_tell_each_frame_apart(tmp_path: Path) -> None:
+    path = tmp_path / "run.tif"
+    Image.fromarray(GRAY).save(path, save_all=True, append_images=[Image.fromarray(GRAY)])
+    common = {"sidMm": 1000, "sodMm": 750, "secondaryAngleDeg": 0, "spacingMm": 0.4, "frameTimeMs": 40}
+    frames = [{"primaryAngleDeg": 10, "tableLpsMm": [0, 0, 0]}, {"primaryAngleDeg": 12, "tableLpsMm": [0, 0, 5]}]
+    beside(path, {**common, "frames": frames})
+    run = read_xray_run(path)
+    assert [run.c_arm(frame).primary_angle_deg for frame in (0, 1)] == [10, 12]
+    assert [run.c_arm(frame).sid_mm for frame in (0, 1)] == [1000, 1000]
+    assert run.geometry[1].table.value == (0, 0, 5)
+    assert run.frame_times_ms.tolist() == [0, 40]
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -208,7 +221,11 @@ def test_a_picture_alone_is_readable_and_refuses_by_name(tmp_path: Path) -> None
         ({"spacingMm": [0.4, True]}, "spacingMm must be 2 numbers"),
         ('{"primaryAngleDeg": NaN}', "primaryAngleDeg must be a number"),
         ({"principalPointPx": {"x": 1}}, "principalPointPx must be 2 numbers"),
-        (" " * 200_000, "too large"),
+        (" " * 2_000_000, "too large"),
+        ({"frames": {}}, "one object of geometry values per frame"),
+        ({"frames": [{"sid": 1000}]}, "frame 0 has unknown keys: sid"),
+        ({"frames": [{"frameTimeMs": 40}]}, "frameTimeMs is one value for the run"),
+        ({"frames": [{"sidMm": 1000}, {"sidMm": 1100}]}, 'has 2 "frames" and the picture 1'),
     ],
 )
 def test_a_wrong_file_beside_is_refused_with_its_name(tmp_path: Path, content: Any, expected: str) -> None:

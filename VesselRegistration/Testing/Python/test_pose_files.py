@@ -38,12 +38,21 @@ def test_a_report_gives_its_last_pose(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_pose(path), POSE)
 
 
-def test_an_itk_transform_carries_points_as_it_does_in_itk(tmp_path: Path) -> None:
+def test_an_itk_transform_is_taken_as_slicer_writes_it_from_the_isocenter_to_the_model(tmp_path: Path) -> None:
     transform = SimpleITK.Euler3DTransform((5.0, -3.0, 2.0), 0.1, -0.2, 0.3, (12.0, 8.0, -4.0))
     SimpleITK.WriteTransform(transform, str(tmp_path / "pose.tfm"))
     matrix = read_pose(tmp_path / "pose.tfm")
     point = (10.0, 20.0, -5.0)
-    np.testing.assert_allclose((matrix @ [*point, 1])[:3], transform.TransformPoint(point), atol=1e-9)
+    np.testing.assert_allclose((matrix @ [*transform.TransformPoint(point), 1])[:3], point, atol=1e-9)
+
+
+def test_a_pose_that_slicer_saved_comes_back(tmp_path: Path) -> None:
+    # What Slicer 5.13 writes for a node that moves the model 10 mm to the right and 5 mm up (RAS).
+    (tmp_path / "pose.tfm").write_text(
+        "#Insight Transform File V1.0\n#Transform 0\nTransform: AffineTransform_double_3_3\n"
+        "Parameters: 1 0 0 0 1 0 0 0 1 10 0 -5\nFixedParameters: -10 0 5\n"
+    )
+    np.testing.assert_allclose(read_pose(tmp_path / "pose.tfm")[:3, 3], (-10.0, 0.0, 5.0), atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     result = register_frame(model, xray, frame, segmenter.probability, matcher, None, pose)
     seconds = time.perf_counter() - started
-    write_registration(result, model, "model.stl", "run.dcm", folder)
+    write_registration([result], model, "model.stl", "run.dcm", folder)
     print(f"\nregistered in {seconds:.1f} s")
     print(_table(_rows(result, truth, frame)))
     print(f"\nSimulated case, so the truth is known. Pictures in {folder}; begin with {folder / 'summary.png'}")

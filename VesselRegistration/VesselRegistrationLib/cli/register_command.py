@@ -11,6 +11,8 @@ segmentation network, and finds the affine that lays the projection on them. Wri
   registered-model.stl   the model where the match shows it, LPS mm from the isocentre
 
 A frame without usable vessels is refused: the reason is printed and in the JSON, and the exit code is 1.
+With --all-frames every frame is registered by itself, from the start pose carried along with the table; the pictures
+are of the best frame.
 
   vessel-registration register --model aorta.stl --xray run.dcm --output out
   vessel-registration register --model aorta.stl --xray run.dcm --frame 12 --roi 100 80 300 320 --output out
@@ -27,8 +29,9 @@ from numpy.typing import NDArray
 
 from VesselRegistrationLib.c_arm import ProjectionMode
 from VesselRegistrationLib.cli import options as shared
+from VesselRegistrationLib.cli import progress
 from VesselRegistrationLib.cli.main import DONE, REFUSED
-from VesselSegmentationLib.errors import InputError
+from VesselSegmentationLib.errors import InputError, MissingGeometryError
 
 if TYPE_CHECKING:
     from VesselRegistrationLib.registration import FrameRegistration, Segment
@@ -44,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_model(parser)
     shared.add_run(parser)
     shared.add_frame(parser)
+    parser.add_argument("--all-frames", action="store_true", help="register every frame of the run")
     shared.add_roi(parser)
     parser.add_argument("--mask", type=Path, metavar="PNG", help="a vessel mask of one's own, instead of the network's")
     parser.add_argument("--threshold", type=float, default=0.5, help="vessel from this probability (default: 0.5)")
@@ -63,32 +67,56 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--threshold {options.threshold:g} must lie between 0 and 1.")
     if options.steps < 0:
         raise InputError(f"--steps {options.steps} must be 0 or more.")
+    if options.all_frames and options.frame is not None:
+        raise InputError(f"--frame {options.frame} and --all-frames exclude each other; give one of them.")
     prepare_output_folder(options.output)
-    model, result = register(options)
-    write_registration(result, model, options.model.name, options.xray.name, options.output)
-    print_result(result, options.output)
-    return DONE if not result.reason else REFUSED
+    model, results = register(options)
+    write_registration(results, model, options.model.name, options.xray.name, options.output)
+    for result in results:
+        print_result(result)
+    print(f"  written to {options.output}")
+    return REFUSED if all(result.reason for result in results) else DONE
 
 
-def register(options: argparse.Namespace) -> tuple[VesselModel, FrameRegistration]:
-    """Read, choose a frame, register."""
+def register(options: argparse.Namespace) -> tuple[VesselModel, list[FrameRegistration]]:
+    """Read, choose the frames, register them."""
     from VesselRegistrationLib.matching import MatchSettings
     from VesselRegistrationLib.pose_files import read_pose
     from VesselRegistrationLib.registration import RegistrationSettings, register_frame
 
+    progress.report(0.02, "reading model and run")
     model, xray = shared.read_model(options), shared.read_run(options)
     for warning in xray.warnings:
         print(f"run: {warning}")
-    pose = read_pose(options.initial_pose) if options.initial_pose else None
+    start = read_pose(options.initial_pose) if options.initial_pose else np.eye(4)
+    progress.report(0.05, "loading the networks")
     segment = _segment(options, xray)
-    frame = options.frame if options.frame is not None else fullest_frame(xray, segment)
     settings = RegistrationSettings(
         threshold=options.threshold,
         mode=ProjectionMode(options.mode),
         match=MatchSettings(steps=options.steps, searched_starts=4 if options.steps else 0),
     )
-    matcher = shared.load_matcher(options)
-    return model, register_frame(model, xray, frame, segment, matcher, shared.region_of(options), pose, settings)
+    matcher, roi = shared.load_matcher(options), shared.region_of(options)
+    if not options.all_frames:
+        frame = options.frame if options.frame is not None else fullest_frame(xray, segment)
+        progress.report(0.3, f"matching frame {frame}")
+        return model, [register_frame(model, xray, frame, segment, matcher, roi, start, settings)]
+    results = []
+    for frame in progress.each(range(xray.frame_count), xray.frame_count, "frame", "register"):
+        pose = pose_with_table(start, xray, frame)
+        results.append(register_frame(model, xray, frame, segment, matcher, roi, pose, settings))
+    return model, results
+
+
+def pose_with_table(start: NDArray[np.float64], xray: XRayRun, frame: int) -> NDArray[np.float64]:
+    """The first frame's pose carried to another frame with the table, where the table's positions are known."""
+    from VesselRegistrationLib.xray_run import carry_pose, table_shift_lps
+
+    try:
+        shift = table_shift_lps(xray.geometry[0], xray.geometry[frame], same_run=True)
+    except MissingGeometryError:
+        return start
+    return carry_pose(start, np.zeros(3), shift)
 
 
 def _segment(options: argparse.Namespace, xray: XRayRun) -> Segment:
@@ -120,8 +148,8 @@ def fullest_frame(xray: XRayRun, segment: Segment) -> int:
     return chosen
 
 
-def print_result(result: FrameRegistration, folder: Path) -> None:
-    """The numbers and where the files are, for a reader at a terminal."""
+def print_result(result: FrameRegistration) -> None:
+    """The numbers, for a reader at a terminal."""
     from VesselRegistrationLib.affine import decompose
 
     print(f"{result.run} frame {result.frame}, {result.c_arm.angle_text()}: {result.status.value}")
@@ -137,7 +165,6 @@ def print_result(result: FrameRegistration, folder: Path) -> None:
         )
         for warning in result.match.warnings:
             print(f"  warning: {warning}")
-    print(f"  written to {folder}")
 
 
 def shift_of(matrix: NDArray[np.float64], silhouette: NDArray[np.bool_]) -> NDArray[np.float64]:
