@@ -74,7 +74,7 @@ def _per_frame(beside: list[GeometryOverrides], count: int, path: Path) -> list[
     """What lies beside the picture, once per frame."""
     if len(beside) not in (1, count):
         raise InputError(
-            f'The .geometry.json beside {path.name} has {len(beside)} "frames" and the picture {count}; '
+            f'{path.stem}.geometry.json has {len(beside)} "frames" and the picture {count}; '
             "give one entry per frame, or none."
         )
     return beside * count if len(beside) == 1 else beside

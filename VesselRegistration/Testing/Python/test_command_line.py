@@ -166,7 +166,7 @@ def test_all_frames_are_registered_each_from_the_pose_that_the_table_carried(
     case: Path, tmp_path: Path, networks: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     model, pose = ["--model", case / "model.stl"], ["--initial-pose", case / "start-pose.json"]
-    mask = ["--mask", case / "masks" / "frame_002.png", "--steps", 0]
+    mask = ["--mask", case / "masks" / "frame_002.png", "--steps", 10]
     everything = [*model, "--xray", case / "run.dcm", *pose, *mask, "--all-frames", "--output", tmp_path, *networks]
     assert run("register", *everything) == 0
     report = json.loads((tmp_path / "registration.json").read_text())
