@@ -1,0 +1,96 @@
+"""Step 1, Case: the vessel model and the X-ray run, from files, from the scene, or the sample case by one button."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from VesselRegistrationWidgets.step import Step, explain
+
+UNITS = ("", "mm", "cm", "m")
+FRAMES = ("", "LPS", "RAS")
+"""What the combo boxes offer, in their order; empty: as the file says."""
+
+
+class CaseStep(Step):
+    """Loads the case and says what is in it."""
+
+    number, title, prefix = 1, _("Case"), "case"
+
+    def connectWidgets(self) -> None:
+        self.ui.sampleCaseButton.connect("clicked()", self.loadSampleCase)
+        self.ui.modelLoadButton.connect("clicked()", self.loadModel)
+        self.ui.xrayLoadButton.connect("clicked()", self.loadRun)
+
+    def loadSampleCase(self) -> None:
+        """The simulated patient that comes with the module."""
+        if self.attempt(lambda: self.logic.loadSampleCase(self.parameters), True):
+            self.arrangeViews()
+            self.say(_("Sample case loaded: a simulated patient."))
+
+    def loadModel(self) -> None:
+        """The model of the file that is chosen."""
+        path = self.parameters.modelPath
+        units, frame = UNITS[self.ui.modelUnitsComboBox.currentIndex], FRAMES[self.ui.modelFrameComboBox.currentIndex]
+        if self.attempt(lambda: self.logic.loadModel(self.parameters, Path(path), units, frame), True):
+            self.ui.modelPathLineEdit.addCurrentPathToHistory()
+            self.arrangeViews()
+            self.say(_("Model {name} loaded.").format(name=Path(path).name))
+
+    def loadRun(self) -> None:
+        """The run of the file that is chosen."""
+        path = self.parameters.xrayPath
+        if self.attempt(lambda: self.logic.loadRun(self.parameters, Path(path)), True):
+            self.ui.xrayPathLineEdit.addCurrentPathToHistory()
+            self.arrangeViews()
+            self.say(_("Run {name} loaded.").format(name=Path(path).name))
+
+    def arrangeViews(self) -> None:
+        """Show what there is in the module's own layout."""
+        self.attempt(lambda: self.logic.showLayout(self.parameters))
+
+    def refresh(self) -> None:
+        parameters = self.parameters
+        for path, button, what in (
+            (parameters.modelPath, self.ui.modelLoadButton, _("Load this vessel model")),
+            (parameters.xrayPath, self.ui.xrayLoadButton, _("Load this X-ray run")),
+        ):
+            explain(button, _pathProblem(path), what)
+        facts = [text for text in (modelText(parameters.model), runText(parameters.xray)) if text]
+        self.summarize(", ".join(node.GetName() for node in (parameters.model, parameters.xray) if node))
+        self.ui.caseFactsLabel.text = "\n".join(facts)
+        self.ui.caseFactsLabel.visible = bool(facts)
+
+
+def modelText(model: Any) -> str:
+    """A model's size, for example `Model: 18000 triangles, 120 x 90 x 310 mm`."""
+    polyData = model.GetPolyData() if model else None
+    if polyData is None:
+        return ""
+    bounds = polyData.GetBounds()
+    lengths = " × ".join(f"{bounds[2 * axis + 1] - bounds[2 * axis]:.0f}" for axis in range(3))
+    return _("Model: {count} triangles, {lengths} mm").format(count=f"{polyData.GetNumberOfCells():,}", lengths=lengths)
+
+
+def runText(volume: Any) -> str:
+    """A run's size, for example `Run: 10 frames of 512 x 512 pixels`."""
+    from VesselSegmentationMRML.run_nodes import frameCount
+
+    image = volume.GetImageData() if volume else None
+    if image is None:
+        return ""
+    columns, rows, _slices = image.GetDimensions()
+    count = frameCount(volume)
+    text = (
+        _("Run: {count} frames of {columns} × {rows} pixels") if count > 1 else _("Picture: {columns} × {rows} pixels")
+    )
+    return text.format(count=count, columns=columns, rows=rows)
+
+
+def _pathProblem(path: Path) -> str:
+    """Why a file cannot be loaded, or "". An empty path is `.`."""
+    if str(path) in ("", "."):
+        return _("Choose a file first")
+    return "" if Path(path).is_file() else _("There is no file {path}").format(path=path)

@@ -1,0 +1,192 @@
+"""Keeps the scene in step with the parameter node: whatever changed, by hand, by script or by a handle, a moment later.
+
+Every change only starts a timer, so that many changes (a slider drawn, a handle dragged) cost one update. The update
+compares what it sees with what it saw before and asks the logic for what follows from the difference.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import qt
+import slicer
+import vtk
+
+if TYPE_CHECKING:
+    from VesselRegistrationWidgets.main_widget import VesselRegistrationWidget
+
+DELAY_MS = 30
+SETTLED_MS = 400
+"""A pose that has not changed for this long is one step for Undo."""
+GEOMETRY = (
+    "primaryAngle",
+    "secondaryAngle",
+    "sourceToDetector",
+    "sourceToIsocenter",
+    "rowSpacing",
+    "columnSpacing",
+    "tableLeft",
+    "tablePosterior",
+    "tableHead",
+)
+"""Fields of the parameter node that describe the C-arm."""
+POSES = ("pose", "startPose")
+SHOWN = ("showOutline", "showOverlay", "overlayOpacity", "shownPose", "followTable", "threshold")
+OBSERVED = ("model", "xray", "roi", "segmentation", *POSES)
+
+
+class LiveUpdate:
+    """Watches the parameter node and the nodes it names."""
+
+    def __init__(self, widget: VesselRegistrationWidget) -> None:
+        self.widget = widget
+        self._seen: dict[str, Any] = {}
+        self._observed: list[tuple[Any, int]] = []
+        self._observedIds: tuple[str, ...] = ()
+        self._busy = False
+        self._timer = _timer(DELAY_MS, self.flush)
+        self._settled = _timer(SETTLED_MS, self._recordPose)
+
+    def schedule(self, *_: Any) -> None:
+        """Something may have changed. Also an observer's callback."""
+        if not self._busy:
+            self._timer.start()
+
+    def restart(self) -> None:
+        """Take the scene as it is: nothing has changed (a scene was opened, or a new one begun)."""
+        self._timer.stop()
+        self._settled.stop()
+        self._seen = self._look()
+        self._observe()
+        self.widget.refresh()
+
+    def stop(self) -> None:
+        """Observe nothing any more."""
+        self._timer.stop()
+        self._settled.stop()
+        self._forgetNodes()
+
+    def flush(self, own: bool = False) -> None:
+        """Bring the scene up to date now. own: what changed was the logic's doing, which has recorded it for Undo."""
+        if self._busy or self.widget.parameters is None:
+            return
+        if slicer.mrmlScene.IsBatchProcessing():
+            self._timer.start()
+            return
+        self._timer.stop()
+        self._busy = True
+        try:
+            now = self._look()
+            changed = {name for name, value in now.items() if value != self._seen.get(name)}
+            self._follow(changed)
+            if "pose" in changed and not own and self._seen.get("poseId") == now["poseId"]:
+                self._settled.start()
+        finally:
+            self._seen = self._look()
+            self._busy = False
+            self._observe()
+            self.widget.refresh()
+
+    def _follow(self, changed: set[str]) -> None:
+        """What follows from changes, in the order of the work. Each part says itself what is wrong with it."""
+        parameters, logic = self.widget.parameters, self.widget.logic
+        case, cArm, result = self.widget.case, self.widget.cArm, self.widget.result
+        before = self._look()
+        if "model" in changed and parameters.model:
+            case.quietly(lambda: logic.adoptModel(parameters, parameters.model))
+        if "xray" in changed and parameters.xray:
+            case.quietly(lambda: logic.adoptRun(parameters, parameters.xray))
+        elif "frame" in changed and parameters.xray:
+            result.quietly(lambda: logic.frameChanged(parameters))
+        elif "geometry" in changed:
+            cArm.quietly(lambda: logic.applyGeometry(parameters))
+        after = self._look()
+        changed |= {name for name, value in after.items() if value != before[name]}
+        if changed & {"model", "xray", "geometry", *POSES}:
+            self.widget.projection.quietly(lambda: logic.updateProjection(parameters))
+        if changed & {"model", "xray", "frame", "geometry", "segmentation", "roi", *POSES, *SHOWN}:
+            result.quietly(lambda: logic.updateOverlay(parameters))
+        if changed & {"model", "xray", "frame", "geometry"}:
+            result.followCArm()
+
+    def _recordPose(self) -> None:
+        parameters = self.widget.parameters
+        if parameters is not None and parameters.pose:
+            self.widget.logic.recordPose(parameters, "handles")
+            self.widget.refresh()
+
+    def _look(self) -> dict[str, Any]:
+        """Everything that something follows from, as plain values."""
+        parameters = self.widget.parameters
+        if parameters is None:
+            return {}
+        segmentation = parameters.segmentation
+        return {
+            "model": _identifier(parameters.model),
+            "xray": _identifier(parameters.xray),
+            "frame": self.widget.result.frame(),
+            "geometry": tuple(round(getattr(parameters, name), 6) for name in GEOMETRY),
+            "roi": _roiState(parameters.roi, parameters.useRoi),
+            "segmentation": segmentation and (segmentation.GetID(), segmentation.GetSegmentation().GetMTime()),
+            "poseId": _identifier(parameters.pose),
+            **{name: _matrix(getattr(parameters, name)) for name in POSES},
+            **{name: getattr(parameters, name) for name in SHOWN},
+        }
+
+    def _observe(self) -> None:
+        """Observe the nodes that the parameter node names now."""
+        parameters = self.widget.parameters
+        nodes = [getattr(parameters, name) for name in OBSERVED] if parameters is not None else []
+        nodes = [*filter(None, nodes), *filter(None, [self.widget.result.browser()])]
+        identifiers = tuple(node.GetID() or "" for node in nodes)
+        if identifiers == self._observedIds:
+            return
+        self._forgetNodes()
+        for node in nodes:
+            for event in _events(node):
+                self._observed.append((node, node.AddObserver(event, self.schedule)))
+        self._observedIds = identifiers
+
+    def _forgetNodes(self) -> None:
+        for node, tag in self._observed:
+            node.RemoveObserver(tag)
+        self._observed, self._observedIds = [], ()
+
+
+def _timer(milliseconds: int, action: Any) -> Any:
+    timer = qt.QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.connect("timeout()", lambda: action())
+    return timer
+
+
+def _events(node: Any) -> list[Any]:
+    events = [vtk.vtkCommand.ModifiedEvent]
+    if node.IsA("vtkMRMLTransformNode"):
+        events.append(slicer.vtkMRMLTransformableNode.TransformModifiedEvent)
+    if node.IsA("vtkMRMLMarkupsNode"):
+        events += [slicer.vtkMRMLMarkupsNode.PointModifiedEvent, slicer.vtkMRMLMarkupsNode.PointEndInteractionEvent]
+    if node.IsA("vtkMRMLSegmentationNode"):
+        events.append(slicer.vtkSegmentation.SourceRepresentationModified)
+    return events
+
+
+def _identifier(node: Any) -> str:
+    return node.GetID() if node else ""
+
+
+def _matrix(transform: Any) -> tuple[float, ...] | None:
+    if not transform:
+        return None
+    matrix = vtk.vtkMatrix4x4()
+    transform.GetMatrixTransformToParent(matrix)
+    return tuple(round(matrix.GetElement(row, column), 6) for row in range(3) for column in range(4))
+
+
+def _roiState(roi: Any, used: bool) -> tuple[Any, ...] | None:
+    if not roi:
+        return None
+    matrix = roi.GetObjectToNodeMatrix()
+    place = tuple(round(matrix.GetElement(row, column), 4) for row in range(3) for column in range(4))
+    return (roi.GetID(), used, place, tuple(round(length, 4) for length in roi.GetSize()))

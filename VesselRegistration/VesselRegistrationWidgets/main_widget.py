@@ -1,0 +1,166 @@
+"""The panel of the VesselRegistration module: seven steps that share a parameter node and a status line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
+from slicer.util import VTKObservationMixin
+
+from VesselRegistrationWidgets.c_arm_step import CArmStep
+from VesselRegistrationWidgets.case_step import CaseStep
+from VesselRegistrationWidgets.corner_text import CornerText
+from VesselRegistrationWidgets.live_update import LiveUpdate
+from VesselRegistrationWidgets.projection_step import ProjectionStep
+from VesselRegistrationWidgets.register_step import RegisterStep
+from VesselRegistrationWidgets.result_step import ResultStep
+from VesselRegistrationWidgets.save_step import SaveStep
+from VesselRegistrationWidgets.step import Tone, showText
+from VesselRegistrationWidgets.vessels_step import VesselsStep
+
+NOTICE_STYLE = "background-color: #fff0c7; color: #533f00; font-weight: bold; border-radius: 3px;"
+ANGLE_STYLE = "font-size: 14pt; font-weight: bold;"
+FLUOROSCOPY_VIEW = "Red"
+
+
+class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """Builds the panel and follows the scene. Everything it shows is in the parameter node."""
+
+    def __init__(self, parent: Any = None) -> None:
+        self.parameters: Any = None
+        self._guiTag: Any = None
+        self._refreshing = False
+        # The base class calls setup() itself when it is given no parent.
+        VTKObservationMixin.__init__(self)
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+
+    def setup(self) -> None:
+        """Called when the module is opened for the first time."""
+        from VesselRegistrationMRML.registration_logic import VesselRegistrationLogic
+
+        ScriptedLoadableModuleWidget.setup(self)
+        panel = slicer.util.loadUI(self.resourcePath("UI/VesselRegistration.ui"))
+        self.layout.addWidget(panel)
+        self.ui = slicer.util.childWidgetVariables(panel)
+        panel.setMRMLScene(slicer.mrmlScene)
+        self.ui.noticeLabel.setStyleSheet(NOTICE_STYLE)
+        self.ui.angleLabel.setStyleSheet(ANGLE_STYLE)
+        self.logic = VesselRegistrationLogic()
+        self.cornerText = CornerText(FLUOROSCOPY_VIEW)
+        self.live = LiveUpdate(self)
+        self._makeSteps()
+        self._observeScene()
+        self.initializeParameterNode()
+
+    def _makeSteps(self) -> None:
+        self.case, self.cArm, self.projection = CaseStep(self), CArmStep(self), ProjectionStep(self)
+        self.vessels, self.register = VesselsStep(self), RegisterStep(self)
+        self.result, self.save = ResultStep(self), SaveStep(self)
+        self.steps = (self.case, self.cArm, self.projection, self.vessels, self.register, self.result, self.save)
+
+    def _observeScene(self) -> None:
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(scene, scene.StartImportEvent, self.onSceneStartClose)
+        self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
+        self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
+        layoutManager = slicer.app.layoutManager()
+        if layoutManager is not None:
+            layoutManager.connect("layoutChanged(int)", self.onLayoutChanged)
+
+    def cleanup(self) -> None:
+        """Called when the application closes or the module is reloaded."""
+        layoutManager = slicer.app.layoutManager()
+        if layoutManager is not None:
+            layoutManager.disconnect("layoutChanged(int)", self.onLayoutChanged)
+        self.setParameterNode(None)
+        for step in self.steps:
+            step.cleanup()
+        self.removeObservers()
+
+    def enter(self) -> None:
+        """Called each time the user opens this module."""
+        self.initializeParameterNode()
+
+    def exit(self) -> None:
+        """Called each time the user opens another module. The views stay alive: frames may be played from anywhere."""
+
+    def onSceneStartClose(self, caller: Any = None, event: Any = None) -> None:
+        """The scene is about to be closed or replaced: stop all work on it."""
+        for step in (self.vessels, self.register):
+            step.cleanup()
+        self.setParameterNode(None)
+
+    def onSceneEndClose(self, caller: Any = None, event: Any = None) -> None:
+        """The scene was closed: begin anew, if the user is looking."""
+        for step in self.steps:
+            showText(getattr(self.ui, f"{step.prefix}MessageLabel"), "")
+        self.status("")
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def onSceneEndImport(self, caller: Any = None, event: Any = None) -> None:
+        """A scene was opened: show what it holds."""
+        self.initializeParameterNode()
+        if self.parameters.xray:
+            self.status(_("Case opened from the scene."))
+
+    def onNodeRemoved(self, caller: Any = None, event: Any = None) -> None:
+        """A node has gone: it may be one that we use."""
+        for step in (self.vessels, self.register):
+            step.stopWithoutInputs()
+        self.live.schedule()
+
+    def onLayoutChanged(self, layout: int) -> None:
+        """Views come and go with layouts."""
+        self.live.schedule()
+
+    def initializeParameterNode(self) -> None:
+        """Make sure that there is a parameter node, and that it is ours."""
+        parameters = self.logic.getParameterNode()
+        if self.parameters is None or self.parameters.parameterNode is not parameters.parameterNode:
+            self.setParameterNode(parameters)
+
+    def setParameterNode(self, parameters: Any) -> None:
+        """Bind the panel to a parameter node; None: to nothing."""
+        if self.parameters is not None:
+            self.live.stop()
+            self.parameters.disconnectGui(self._guiTag)
+            self.removeObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self.live.schedule)
+            self._guiTag = None
+        self.parameters = parameters
+        if parameters is None:
+            self.cornerText.show("")
+            return
+        self._guiTag = parameters.connectGui(self.ui)
+        self.addObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self.live.schedule)
+        self.live.restart()
+
+    def refresh(self) -> None:
+        """Show the present state everywhere. Cheap, and never the cause of another change."""
+        if self.parameters is None or self._refreshing:
+            return
+        self._refreshing = True
+        try:
+            for step in self.steps:
+                step.refresh()
+            self.cornerText.show(self._angleText())
+        finally:
+            self._refreshing = False
+
+    def _angleText(self) -> str:
+        """What the corner of the fluoroscopy view says, if that view shows our run."""
+        volume = self.parameters.xray
+        composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+        shown = [node.GetBackgroundVolumeID() for node in composites if node.GetLayoutName() == FLUOROSCOPY_VIEW]
+        return self.logic.angleText(self.parameters) if volume and volume.GetID() in shown else ""
+
+    def status(self, text: str, tone: Tone = Tone.NEUTRAL) -> None:
+        """The line at the bottom of the panel, and the application's status bar."""
+        showText(self.ui.statusLabel, text, tone)
+        if text:
+            slicer.util.showStatusMessage(text, 5000)

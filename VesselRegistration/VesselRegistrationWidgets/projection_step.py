@@ -1,0 +1,84 @@
+"""Step 3, Projection and region: the model as X-rays would show it, and the part of it that is to be matched."""
+
+from __future__ import annotations
+
+import slicer
+from slicer.i18n import tr as _
+
+from VesselRegistrationWidgets.step import Step, explain
+
+DRAW_TIP = _("Click two opposite corners of the region in the X-ray picture; drag its handles to change it")
+
+
+class ProjectionStep(Step):
+    """Draws and fits the region of interest; the projection itself follows every change (`live_update`)."""
+
+    number, title, prefix = 3, _("Projection and region"), "projection"
+
+    def connectWidgets(self) -> None:
+        self.ui.drawRoiButton.connect("clicked(bool)", self.draw)
+        self.ui.fitRoiButton.connect("clicked()", self.fit)
+        self._interaction = slicer.app.applicationLogic().GetInteractionNode()
+        self._observer = self._interaction.AddObserver(
+            slicer.vtkMRMLInteractionNode.InteractionModeChangedEvent, lambda *_: self.showPlacing()
+        )
+
+    def cleanup(self) -> None:
+        self._interaction.RemoveObserver(self._observer)
+
+    def draw(self, on: bool = True) -> None:
+        """Begin or end drawing: two clicks in the picture give the region."""
+        if not on:
+            self._interaction.SwitchToViewTransformMode()
+            return
+        if not self.attempt(lambda: self.logic.createRoi(self.parameters)):
+            self.showPlacing()
+            return
+        roi = self.parameters.roi
+        roi.RemoveAllControlPoints()
+        selection = slicer.app.applicationLogic().GetSelectionNode()
+        selection.SetReferenceActivePlaceNodeClassName("vtkMRMLMarkupsROINode")
+        selection.SetActivePlaceNodeID(roi.GetID())
+        self._interaction.SetPlaceModePersistence(0)
+        self._interaction.SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.Place)
+        self.parameters.useRoi = True
+        self.say(_("Click two opposite corners of the region in the X-ray picture."))
+
+    def fit(self) -> None:
+        """Put the region around the projected model."""
+
+        def fit() -> None:
+            if self.parameters.roi is None:
+                self.logic.createRoi(self.parameters)
+            self.logic.fitRoi(self.parameters)
+            self.parameters.useRoi = True
+
+        if self.attempt(fit):
+            self.say("")
+
+    def showPlacing(self) -> None:
+        """Keep the Draw button down while the mouse draws."""
+        selection = slicer.app.applicationLogic().GetSelectionNode()
+        roi = self.parameters.roi if self.parameters is not None else None
+        self.ui.drawRoiButton.checked = bool(
+            roi
+            and self._interaction.GetCurrentInteractionMode() == slicer.vtkMRMLInteractionNode.Place
+            and selection.GetActivePlaceNodeID() == roi.GetID()
+        )
+
+    def refresh(self) -> None:
+        parameters = self.parameters
+        problem = "" if parameters.xray else _("Load an X-ray run first (step 1)")
+        problem = problem or self._missing()
+        explain(self.ui.drawRoiButton, problem, DRAW_TIP)
+        if not problem and not parameters.model:
+            problem = _("Load a vessel model first (step 1)")
+        explain(self.ui.fitRoiButton, problem, _("Put the region around the projected model"))
+        text = self.logic.roiText(parameters) if parameters.roi else ""
+        self.ui.roiPixelsLabel.text = text
+        self.summarize(text if parameters.useRoi else "")
+        self.ui.roiPixelsLabel.enabled = parameters.useRoi
+
+    def _missing(self) -> str:
+        missing = self.logic.missingGeometry(self.parameters)
+        return _("Enter the missing C-arm values first (step 2)") if missing else ""

@@ -1,0 +1,144 @@
+"""Step 5, Register: the match, its numbers, its warnings, and an honest word when it was refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slicer.i18n import tr as _
+
+from VesselRegistrationWidgets.step import JobStep, Tone, explain, showText
+
+if TYPE_CHECKING:
+    from VesselRegistrationMRML.poses import RegistrationResult
+
+REFUSED_EXIT_CODE = 1
+
+
+class RegisterStep(JobStep):
+    """Runs the registration of the frame shown, or of all frames, in a child process."""
+
+    number, title, prefix = 5, _("Register"), "register"
+
+    def connectWidgets(self) -> None:
+        self.ui.registerButton.connect("clicked()", self.registerOrCancel)
+        self.ui.registerAllButton.connect("clicked()", self.registerAll)
+
+    def registerOrCancel(self) -> None:
+        """Register the frame shown; while a registration runs, cancel it."""
+        if self.running:
+            self.cancelJob()
+        else:
+            self._register(False)
+
+    def registerAll(self) -> None:
+        """Register every frame of the run."""
+        self._register(True)
+
+    def _register(self, allFrames: bool) -> None:
+        parameters = self.parameters
+        problem = self.logic.registrationProblem(parameters)
+        if problem and not (allFrames and parameters.xray and parameters.model):
+            self.say(problem, Tone.BAD)
+            return
+
+        def arguments(folder: Path) -> list[str]:
+            return self.logic.registrationArguments(self.parameters, folder, allFrames=allFrames)
+
+        def accept(folder: Path, code: int) -> None:
+            result = self.logic.acceptRegistration(self.parameters, folder)
+            self.say("")
+            refused = code == REFUSED_EXIT_CODE or not result.registered
+            self.widget.status(
+                _("Registration refused: {reason}").format(reason=result.reason) if refused else _("Registered."),
+                Tone.BAD if refused else Tone.GOOD,
+            )
+
+        self.startJob(arguments, accept, [parameters.model, parameters.xray])
+        self.refresh()
+
+    def refresh(self) -> None:
+        parameters = self.parameters
+        problem = self.logic.registrationProblem(parameters)
+        explain(
+            self.ui.registerButton,
+            "" if self.running else problem,
+            _("Stop the registration") if self.running else _("Lay the model on the vessels of the frame shown"),
+        )
+        self.ui.registerButton.text = _("Cancel") if self.running else _("Re&gister")
+        if self.running:
+            problem = _("A registration is running")
+        elif self.widget.result.browser() is None:
+            problem = problem or _("There is one frame only; press Register")
+        explain(self.ui.registerAllButton, problem, _("Register every frame of the run; takes some seconds per frame"))
+        self.progressBar.visible = self.running
+        self._showResult(self.logic.result(parameters))
+
+    def _showResult(self, result: RegistrationResult | None) -> None:
+        ui = self.ui
+        if result is None:
+            self.summarize()
+            for label in (ui.outcomeLabel, ui.resultLabel, ui.warningsLabel):
+                showText(label, "")
+            return
+        if result.registered:
+            showText(ui.outcomeLabel, _("Frame {frame}: registered").format(frame=result.frame + 1), Tone.GOOD)
+            self.summarize(_("DSC {dsc:.2f}").format(dsc=result.dsc) if result.dsc is not None else _("registered"))
+        else:
+            words = _("Frame {frame}: NOT registered. {reason}").format(frame=result.frame + 1, reason=result.reason)
+            showText(ui.outcomeLabel, words, Tone.BAD)
+            self.summarize(_("not registered"))
+        showText(ui.resultLabel, resultHtml(result) if result.dsc is not None else "")
+        warnings = "\n".join(_("Warning: {text}").format(text=text) for text in result.warnings)
+        showText(ui.warningsLabel, warnings, Tone.WARNING)
+
+
+def resultHtml(result: RegistrationResult) -> str:
+    """The numbers of a match as a small table."""
+    rows = [
+        (_("Overlap"), _overlap(result)),
+        (_("Shift"), _shift(result.shiftPx)),
+        (_("Turn"), _turn(result.rotationDeg)),
+        (_("Size"), _size(result)),
+    ]
+    text = "".join(f"<tr><td>{name}:&nbsp;</td><td>{value}</td></tr>" for name, value in rows if value)
+    return f"<table cellspacing='2'>{text}</table>" + _affineHtml(result.affine)
+
+
+def _overlap(result: RegistrationResult) -> str:
+    values = [("DSC", result.dsc), (_("Precision"), result.precision), (_("Recall"), result.recall)]
+    return " &nbsp; ".join(f"{name} <b>{value:.3f}</b>" for name, value in values if value is not None)
+
+
+def _shift(shiftPx: tuple[float, float] | None) -> str:
+    if shiftPx is None:
+        return ""
+    right, down = shiftPx
+    across = _("{pixels:.1f} px right") if right >= 0 else _("{pixels:.1f} px left")
+    along = _("{pixels:.1f} px down") if down >= 0 else _("{pixels:.1f} px up")
+    return across.format(pixels=abs(right)) + ", " + along.format(pixels=abs(down))
+
+
+def _turn(degrees: float | None) -> str:
+    """In pixel axes, rows downwards, a positive turn is clockwise to the eye."""
+    if degrees is None:
+        return ""
+    text = _("{degrees:.1f}° clockwise") if degrees >= 0 else _("{degrees:.1f}° counterclockwise")
+    return text.format(degrees=abs(degrees))
+
+
+def _size(result: RegistrationResult) -> str:
+    if result.scale is None:
+        return ""
+    text = _("× {scale:.3f}").format(scale=result.scale)
+    if result.anisotropy is not None:
+        text += _(", stretched × {stretch:.3f}").format(stretch=result.anisotropy)
+    return text
+
+
+def _affineHtml(affine: Any) -> str:
+    if affine is None:
+        return ""
+    cell = "<td align='right'><code>&nbsp;{:.4f}</code></td>"
+    rows = "".join("<tr>" + "".join(cell.format(value) for value in row) + "</tr>" for row in affine)
+    return _("Affine, projection to frame, pixels:") + f"<table cellspacing='2'>{rows}</table>"

@@ -1,0 +1,66 @@
+"""Step 4, Vessels: the vessels of the frame shown, found here by the other module's logic or chosen from the scene."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from VesselRegistrationWidgets.step import JobStep, Tone, explain, showText
+
+
+class VesselsStep(JobStep):
+    """Runs the segmentation network on the frame shown, in a child process."""
+
+    number, title, prefix = 4, _("Vessels"), "vessels"
+
+    def connectWidgets(self) -> None:
+        self.ui.segmentButton.connect("clicked()", self.segmentOrCancel)
+        self._segmenter: Any = None
+
+    @property
+    def progressBar(self) -> Any:
+        return self.ui.segmentProgressBar
+
+    @property
+    def segmenter(self) -> Any:
+        """The logic of the VesselSegmentation module."""
+        if self._segmenter is None:
+            from VesselSegmentationMRML.segmentation_logic import VesselSegmentationLogic
+
+            self._segmenter = VesselSegmentationLogic()
+        return self._segmenter
+
+    def segmentOrCancel(self) -> None:
+        """Find the vessels of the frame shown; while that runs, cancel it."""
+        if self.running:
+            self.cancelJob()
+            return
+        parameters = self.parameters
+        volume, threshold = parameters.xray, parameters.threshold
+
+        def arguments(folder: Path) -> list[str]:
+            return self.segmenter.segmentationArguments(volume, folder, allFrames=False, threshold=threshold)
+
+        def accept(folder: Path, code: int) -> None:
+            node = self.segmenter.acceptSegmentation(volume, folder, self.parameters.segmentation)
+            self.parameters.segmentation = node
+            self.say(_("Vessels found.") if code == 0 else _("No vessels were found in this frame."))
+
+        self.startJob(arguments, accept, [volume])
+        self.refresh()
+
+    def refresh(self) -> None:
+        parameters = self.parameters
+        problem = "" if parameters.xray else _("Load an X-ray run first (step 1)")
+        explain(
+            self.ui.segmentButton,
+            "" if self.running else problem,
+            _("Stop looking for vessels") if self.running else _("Find the vessels of the frame shown by the network"),
+        )
+        self.ui.segmentButton.text = _("Cancel") if self.running else _("Find &vessels")
+        self.progressBar.visible = self.running
+        unfit = self.logic.vesselsProblem(parameters) if parameters.segmentation else ""
+        self.summarize(parameters.segmentation.GetName() if parameters.segmentation and not unfit else "")
+        showText(self.ui.vesselsFitLabel, unfit, Tone.WARNING)
