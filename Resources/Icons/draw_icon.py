@@ -1,7 +1,10 @@
-"""Draws VesselRegistration.png, the extension's icon: an aortic arch over its own shadow in an X-ray frame.
+"""Draws the icons of the extension and its modules: an aortic arch and its own shadow in an X-ray frame.
 
-    python Resources/Icons/draw_icon.py            # 128 x 128, at the top of the repository
-    python Resources/Icons/draw_icon.py icon.png   # elsewhere
+    python Resources/Icons/draw_icon.py            # 128 x 128, where the extension and the modules have them
+    python Resources/Icons/draw_icon.py FOLDER     # elsewhere
+
+VesselRegistration: the model of the vessel over its shadow, its outline going on over the rest.
+VesselSegmentation: the shadow, and the pixels found in it as a flat mask with an edge of its own.
 
 All lengths are pixels of the 128 x 128 icon, (x, y) from its top left corner; it is drawn larger and then reduced.
 """
@@ -9,6 +12,7 @@ All lengths are pixels of the 128 x 128 icon, (x, y) from its top left corner; i
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +25,7 @@ Array = NDArray[np.float64]
 
 SIZE = 128
 OVERSAMPLING = 8
-DEFAULT_PATH = Path(__file__).resolve().parents[2] / "VesselRegistration.png"
+ROOT = Path(__file__).resolve().parents[2]
 
 # Centerlines as (x, y, radius): the aorta from its root to the diaphragm, then the three branches of the arch.
 VESSELS = (
@@ -35,6 +39,8 @@ FIELD_CENTER, FIELD_RADIUS = (64.0, 64.0), 55.0
 
 MODEL_COLOR = np.array([0.94, 0.31, 0.16])
 OUTLINE_COLOR = np.array([0.20, 0.93, 0.98])
+MASK_COLOR = np.array([0.30, 0.86, 0.36])
+MASK_EDGE_COLOR = np.array([0.90, 1.00, 0.72])
 LIGHT = np.array([-0.45, -0.60, 0.66])
 
 
@@ -106,18 +112,29 @@ def mix(below: Array, above: Array, share: Array) -> Array:
     return np.asarray(below + share[..., None] * (above - below))
 
 
-def draw() -> Image.Image:
-    """The icon, RGBA, 128 x 128."""
+def registration(x: Array, y: Array, picture: Array, height: Array, edge: Array, field: Array) -> Array:
+    """The X-ray picture with the model laid over its vessel. Shape (rows, columns, 3)."""
+    # The model ends below the arch; its outline goes on over the vessel that the X-ray shows.
+    inside = smooth_step(edge, 0.4, -0.4) * field * smooth_step(y + 0.35 * (x - 64), 100, 92)
+    picture = mix(picture, shaded_model(height), inside)
+    outline = smooth_step(np.abs(edge - 0.9), 1.2, 0.6) * field
+    return mix(picture, OUTLINE_COLOR, 0.92 * outline)
+
+
+def segmentation(x: Array, y: Array, picture: Array, height: Array, edge: Array, field: Array) -> Array:
+    """The X-ray picture with the vessel masked, but for its lower right part. Shape (rows, columns, 3)."""
+    found = np.maximum(smooth_step(y + 0.35 * (x - 64), 75, 74), smooth_step(x, 69, 68)) * field
+    picture = mix(picture, MASK_COLOR, 0.80 * smooth_step(edge, 0.4, -0.4) * found)
+    return mix(picture, MASK_EDGE_COLOR, smooth_step(np.abs(edge), 1.5, 0.9) * found)
+
+
+def draw(overlay: Callable[[Array, Array, Array, Array, Array, Array], Array]) -> Image.Image:
+    """An icon, RGBA, 128 x 128: the framed X-ray picture with what `overlay` lays over it."""
     x, y = pixel_grid()
     height, path_length, edge = vessel_surface(x, y)
     picture = xray(x, y, path_length)[..., None] * np.array([0.93, 0.98, 1.04])
     field = smooth_step(np.hypot(x - FIELD_CENTER[0], y - FIELD_CENTER[1]), FIELD_RADIUS + 0.5, FIELD_RADIUS - 0.5)
-    inside = smooth_step(edge, 0.4, -0.4) * field
-    # The model ends below the arch; its outline goes on over the vessel that the X-ray shows.
-    model_share = inside * smooth_step(y + 0.35 * (x - 64), 100, 92)
-    picture = mix(picture, shaded_model(height), model_share)
-    outline = smooth_step(np.abs(edge - 0.9), 1.2, 0.6) * field
-    picture = mix(picture, OUTLINE_COLOR, 0.92 * outline)
+    picture = overlay(x, y, picture, height, edge, field)
     frame = np.maximum(np.abs(x - 64), np.abs(y - 64)) - 63
     corner = np.hypot(np.clip(np.abs(x - 64) - 43, 0, None), np.clip(np.abs(y - 64) - 43, 0, None)) - 20
     frame = np.maximum(frame, corner)
@@ -127,5 +144,16 @@ def draw() -> Image.Image:
     return large.resize((SIZE, SIZE), Image.Resampling.BOX)
 
 
+def main() -> None:
+    for name, overlay in (("VesselRegistration", registration), ("VesselSegmentation", segmentation)):
+        icon = draw(overlay)
+        folders = [Path(sys.argv[1])] if len(sys.argv) > 1 else [ROOT / name / "Resources" / "Icons"]
+        if len(sys.argv) == 1 and name == "VesselRegistration":
+            folders.append(ROOT)
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+            icon.save(folder / f"{name}.png", optimize=True)
+
+
 if __name__ == "__main__":
-    draw().save(Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_PATH, optimize=True)
+    main()
