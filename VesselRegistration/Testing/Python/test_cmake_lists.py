@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
+import list_sources
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def loaded(name: str) -> ModuleType:
-    """A script of Testing/, as a module."""
-    specification = importlib.util.spec_from_file_location(name, ROOT / "Testing" / f"{name}.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-list_sources = loaded("list_sources")
 LISTS = list_sources.expected_lists()
 TEST_FILES = [
     (Path(file).parent / entry).as_posix()

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
+import check_extension_metadata as check
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 ENTRY = "VesselRegistration.json"
-
-
-def loaded() -> ModuleType:
-    path = ROOT / "Testing" / "check_extension_metadata.py"
-    specification = importlib.util.spec_from_file_location(path.stem, path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-check = loaded()
 
 
 @pytest.fixture
@@ -96,12 +82,12 @@ BROKEN = {
     ),
     "a home page elsewhere": (with_text("CMakeLists.txt", '_HOMEPAGE "https', '_HOMEPAGE "http'), "EXTENSION_HOMEPAGE"),
     "a screenshot that is not there": (
-        with_text("CMakeLists.txt", "Screenshots/registration.png", "Screenshots/none.png"),
-        "none.png, which is not in the repository",
+        with_text("CMakeLists.txt", "/Resources/Screenshots/", "/Resources/Nowhere/"),
+        "which is not in the repository",
     ),
     "a long description": (with_text("CMakeLists.txt", "finds", "finds " + "and finds " * 60), "EXTENSION_DESCRIPTION"),
     "an icon of another size": (
-        lambda root: shutil.copy(root / "Resources/Screenshots/registration.png", root / "VesselRegistration.png"),
+        lambda root: shutil.copy(next(root.glob("Resources/Screenshots/*.png")), root / "VesselRegistration.png"),
         "not a PNG of 128 x 128",
     ),
     "an icon that is no picture": (
