@@ -1,0 +1,113 @@
+"""Maps of a frame (vessel probability, the network's attention) as color volumes with a legend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import slicer
+import vtk
+
+from VesselSegmentationMRML import run_nodes, segment_nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class MapKind:
+    """One kind of map: the name of its nodes, its colors and the title of its legend."""
+
+    name: str
+    colorNodeId: str
+    legend: str
+
+
+NEXT_TO_NOTHING = 0.05
+PROBABILITY = MapKind("vessel probability", "vtkMRMLColorTableNodeFileInferno.txt", "Vessel probability")
+ATTENTION = MapKind("attention", "vtkMRMLColorTableNodeFileColdToHotRainbow.txt", "Attention (Grad-CAM)")
+
+
+def storeMaps(volumeNode: Any, maps: Mapping[int, np.ndarray], kind: MapKind, mapNode: Any = None) -> Any:
+    """Maps (rows, columns) from 0 to 1 by frame into a volume; for a run, the node that follows its browser.
+
+    mapNode: updated when it belongs to this picture or run; otherwise a new one is made.
+    """
+    name = f"{volumeNode.GetName()} {kind.name}"
+    browser = run_nodes.browserOf(volumeNode)
+    if mapNode is not None and run_nodes.browserOf(mapNode) is not browser:
+        mapNode = None
+    if browser is None:
+        node = mapNode or volumeNode.GetScene().AddNewNodeByClass(run_nodes.VOLUME_CLASS, name)
+        _setPixels(node, next(iter(maps.values())), volumeNode)
+    else:
+        node = storeInRun(volumeNode, mapNode, name, {frame: _mapItem(values, name) for frame, values in maps.items()})
+    _color(node, kind)
+    return node
+
+
+def storeInRun(volumeNode: Any, node: Any, name: str, items: Mapping[int, Any]) -> Any:
+    """Volumes by frame into a sequence beside the run, at the place of its frames; the proxy that shows them.
+
+    node: the proxy of such a sequence, to be updated; None makes one. Frames without a volume show nothing.
+    """
+    browser, pictures = run_nodes.browserOf(volumeNode), run_nodes.sequenceOf(volumeNode)
+    sequence = browser.GetSequenceNode(node) if node is not None else segment_nodes.newSequenceFor(browser, name)
+    master = browser.GetMasterSequenceNode()
+    for frame, item in items.items():
+        item.SetIJKToRASMatrix(_matrixOf(pictures.GetNthDataNode(frame)))
+        sequence.SetDataNodeAtValue(item, master.GetNthIndexValue(frame))
+    if node is None:
+        browser.AddSynchronizedSequenceNode(sequence)
+        browser.SetMissingItemMode(sequence, slicer.vtkMRMLSequenceBrowserNode.MissingItemSetToDefault)
+    return run_nodes.addProxy(browser, sequence)
+
+
+def copyPlace(volumeNode: Any, node: Any) -> None:
+    """Stand a volume where the picture stands."""
+    node.SetIJKToRASMatrix(_matrixOf(volumeNode))
+
+
+def _mapItem(values: np.ndarray, name: str) -> Any:
+    import numpy as np
+
+    item = slicer.vtkMRMLScalarVolumeNode()
+    item.SetName(name)
+    slicer.util.updateVolumeFromArray(item, np.ascontiguousarray(values, dtype=np.float32)[np.newaxis])
+    return item
+
+
+def _setPixels(node: Any, values: np.ndarray, volumeNode: Any) -> None:
+    import numpy as np
+
+    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(values, dtype=np.float32)[np.newaxis])
+    copyPlace(volumeNode, node)
+
+
+def _color(node: Any, kind: MapKind) -> None:
+    """The map's colors from 0 to 1, and a legend in the slice views."""
+    if node.GetDisplayNode() is None:
+        node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    display.SetAndObserveColorNodeID(kind.colorNodeId)
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevelMinMax(0.0, 1.0)
+    # Where there is nothing, the picture shows.
+    display.SetApplyThreshold(True)
+    display.SetThreshold(NEXT_TO_NOTHING, 1.0)
+    display.SetInterpolate(True)
+    legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(display)
+    if legend is None:
+        legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(display)
+        legend.SetTitleText(kind.legend)
+        legend.SetLabelFormat("%.1f")
+        legend.SetNumberOfLabels(6)
+    legend.SetVisibility(True)
+
+
+def _matrixOf(node: Any) -> vtk.vtkMatrix4x4:
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    return matrix
