@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from VesselRegistrationLib.affine import decompose
+from VesselRegistrationLib.c_arm import CArm
 from VesselRegistrationLib.model_writing import write_vessel_model
 from VesselRegistrationLib.registration import FrameRegistration, Status
 from VesselRegistrationLib.registration_pictures import frame_pictures, summary_sheet
@@ -127,16 +128,21 @@ def pose_entry(result: FrameRegistration, run_file: str) -> dict[str, Any]:
         "start": match.start if match else None,
         "warnings": list(match.warnings) if match else [],
         "projection": result.projection.mode.value,
-        "cArm": {
-            "primaryAngleDeg": c_arm.primary_angle_deg,
-            "secondaryAngleDeg": c_arm.secondary_angle_deg,
-            "sidMm": c_arm.sid_mm,
-            "sodMm": c_arm.sod_mm,
-            "rows": c_arm.rows,
-            "columns": c_arm.columns,
-            "spacingMm": list(c_arm.spacing_mm),
-            "principalPointPx": list(c_arm.center_px),
-        },
+        "cArm": c_arm_entry(c_arm),
+    }
+
+
+def c_arm_entry(c_arm: CArm) -> dict[str, Any]:
+    """A camera as the report has it."""
+    return {
+        "primaryAngleDeg": c_arm.primary_angle_deg,
+        "secondaryAngleDeg": c_arm.secondary_angle_deg,
+        "sidMm": c_arm.sid_mm,
+        "sodMm": c_arm.sod_mm,
+        "rows": c_arm.rows,
+        "columns": c_arm.columns,
+        "spacingMm": list(c_arm.spacing_mm),
+        "principalPointPx": list(c_arm.center_px),
     }
 
 

@@ -2,4 +2,31 @@
 
 The scene's world (RAS) is the isocentre of the C-arm. X-ray pictures stand where the detector was; the vessel model
 hangs under the pose, the transform from its own coordinates to the isocentre.
+
+The files that compute are imported when first used, as attributes of this package: they need numpy, and the
+application starts without it.
 """
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+_COMPUTING = {
+    "c_arm_values",
+    "case",
+    "geometry_node",
+    "pictures",
+    "placement",
+    "pose_history",
+    "poses",
+    "registration_job",
+    "saving",
+    "views",
+}
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _COMPUTING:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

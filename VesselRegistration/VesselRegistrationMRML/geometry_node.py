@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 import slicer
@@ -37,7 +38,7 @@ class RunGeometry:
     """Kind of picture, for example `X-ray angiography (XA)`."""
     warnings: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def frames(self) -> tuple[FrameGeometry, ...]:
         """One per frame, with what the user entered."""
         return apply_overrides(self.header, self.entered, GIVEN)
@@ -88,14 +89,20 @@ def load(node: Any | None) -> RunGeometry | None:
     if node is None or not node.GetText():
         return None
     try:
-        content = json.loads(node.GetText())
-        if content["version"] != VERSION:
-            raise InputError(
-                f"{node.GetName()} is of version {content['version']}, here {VERSION} is read; load the run again."
-            )
-        return _fromJson(content)
+        return _parsed(node.GetText())
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{node.GetName()} does not hold a C-arm geometry ({error!r}); load the run again.") from error
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> RunGeometry:
+    """Asked for with every frame of a playing run, so it is kept."""
+    content = json.loads(text)
+    if content["version"] != VERSION:
+        raise InputError(
+            f"The geometry is of version {content['version']}, {VERSION} is read here; load the run again."
+        )
+    return _fromJson(content)
 
 
 def _toJson(geometry: RunGeometry) -> dict[str, Any]:

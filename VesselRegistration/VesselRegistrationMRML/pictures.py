@@ -8,6 +8,7 @@ import numpy as np
 import slicer
 import vtk
 
+from VesselRegistrationLib.affine import RegionOfInterest
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.projection import BoolArray, path_length_mm, silhouette, transform_points
 from VesselRegistrationLib.vessel_model import VesselModel
@@ -104,6 +105,25 @@ def updateOverlay(node: Any, covered: BoolArray, vessels: BoolArray, cArm: CArm)
     if node.GetDisplayNode() is None:
         node.CreateDefaultDisplayNodes()
         node.GetDisplayNode().SetAndObserveColorNodeID(_colorTable(node.GetScene()).GetID())
+
+
+def inRoi(roi: RegionOfInterest, shape: tuple[int, ...]) -> BoolArray:
+    """True within a region. Shape (rows, columns)."""
+    inside = np.zeros(shape, dtype=bool)
+    inside[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width] = True
+    return inside
+
+
+def clear(node: Any) -> None:
+    """Leave nothing to see in a model or volume node, which stays for the next picture."""
+    if node.IsA("vtkMRMLVolumeNode"):
+        image = node.GetImageData()
+        if image is not None and image.GetPointData().GetScalars() is not None:
+            image.GetPointData().GetScalars().Fill(0)
+            image.Modified()
+            node.Modified()
+    else:
+        node.SetAndObservePolyData(vtk.vtkPolyData())
 
 
 def _colorTable(scene: Any) -> Any:

@@ -46,6 +46,10 @@ class RegistrationResult:
     """Right and down."""
     start: str = ""
     warnings: tuple[str, ...] = ()
+    modelToIsocenter: tuple[tuple[float, ...], ...] | None = None
+    """The affine in 3-D (4, 4) LPS mm that shows the model on the vessels."""
+    roi: tuple[int, ...] = ()
+    """First column and row, width and height of the region that was matched."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,22 @@ class RunPoses:
         return any(pose.result is not None and pose.result.registered for pose in self.frames.values())
 
 
-def poseEntry(origin: PoseOrigin, matrix: FloatArray | None, result: RegistrationResult | None = None) -> FramePose:
+def poseEntry(origin: PoseOrigin, matrix: FloatArray, result: RegistrationResult | None = None) -> FramePose:
     """A frame's pose from an array."""
-    rows = None if matrix is None else tuple(tuple(row) for row in np.asarray(matrix, dtype=float).tolist())
-    return FramePose(origin, rows, result)
+    return FramePose(origin, tuple(tuple(row) for row in np.asarray(matrix, dtype=float).tolist()), result)
+
+
+def fromResult(result: RegistrationResult) -> FramePose:
+    """A frame's pose as registering found it."""
+    origin = PoseOrigin.REGISTERED if result.registered else PoseOrigin.REFUSED
+    return FramePose(origin, result.modelToIsocenter if result.registered else None, result)
+
+
+def kept(before: FramePose | None, now: FramePose) -> FramePose:
+    """A frame's new pose; where it was refused, the one before with the refusal beside it."""
+    if now.modelToIsocenter is not None or before is None or before.modelToIsocenter is None:
+        return now
+    return dataclasses.replace(before, result=now.result)
 
 
 def poseOfFrame(poses: RunPoses, index: int, geometry: RunGeometry, followTable: bool) -> FloatArray | None:

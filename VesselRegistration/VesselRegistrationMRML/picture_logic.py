@@ -1,0 +1,202 @@
+"""Steps 3 and 4, and the pictures of step 6: projection, region of interest, vessels, outline, overlay and views."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import VesselRegistrationMRML as parts
+from VesselSegmentationLib.errors import UserError
+from VesselSegmentationMRML import segment_nodes
+
+if TYPE_CHECKING:
+    from VesselRegistrationLib.affine import RegionOfInterest
+    from VesselSegmentationLib.metrics import Overlap
+
+
+class PictureLogic:
+    """What is seen. Methods that update do nothing while model, run or geometry are missing."""
+
+    def updateProjection(self, p: Any) -> Any | None:
+        """Render the model as an X-ray of contrast agent alone; returns the volume node, mm of vessel per pixel."""
+        cArm = self.cArm(p)
+        if cArm is None or p.model is None:
+            return None
+        if p.projection is None:
+            p.projection = self.sceneOf(p).AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Model projection")
+        model = parts.case.vesselModel(p.model)
+        parts.pictures.updateProjection(p.projection, model, parts.placement.poseLps(self.shownPoseNode(p)), cArm)
+        return p.projection
+
+    def createRoi(self, p: Any) -> Any:
+        """A region of interest around the projected model; returns its node. Raises InputError."""
+        self.checkedCase(p)
+        if p.roi is None:
+            node = self.sceneOf(p).AddNewNodeByClass("vtkMRMLMarkupsROINode", "Region of interest")
+            node.CreateDefaultDisplayNodes()
+            display = node.GetDisplayNode()
+            display.SetVisibility3D(False)
+            display.SetFillOpacity(0.0)
+            display.SetPropertiesLabelVisibility(False)
+            display.SetPointLabelsVisibility(False)
+            p.roi = node
+        self.fitRoi(p)
+        p.useRoi = True
+        return p.roi
+
+    def fitRoi(self, p: Any) -> None:
+        """Fit the region around the projected model. Raises InputError when none of it is in the picture."""
+        from VesselRegistrationLib.registration import automatic_roi
+
+        model, cArm = self.checkedCase(p)
+        pose = parts.placement.poseLps(self.shownPoseNode(p))
+        if p.roi is not None:
+            parts.placement.placeRoi(p.roi, automatic_roi(parts.pictures.modelSilhouette(model, pose, cArm)), cArm)
+
+    def roi(self, p: Any) -> RegionOfInterest | None:
+        """The region in pixels; None without one, or where it misses the picture."""
+        cArm = self.cArm(p)
+        return parts.placement.roiInPixels(p.roi, cArm) if p.roi is not None and cArm else None
+
+    def roiPixels(self, p: Any) -> tuple[int, int, int, int] | None:
+        """First column and row, width and height of the region; None without one."""
+        roi = self.roi(p)
+        return (roi.x, roi.y, roi.width, roi.height) if roi else None
+
+    def roiText(self, p: Any) -> str:
+        """The region in pixels, in words."""
+        if p.roi is None or self.cArm(p) is None:
+            return ""
+        roi = self.roi(p)
+        return str(roi) if roi else "outside the picture"
+
+    def vesselsProblem(self, p: Any) -> str:
+        """Why the segmentation cannot be used for the frame shown; empty when it can."""
+        if p.segmentation is None:
+            return "No vessels yet: press Segment, or choose a segmentation. Without one, Register finds them itself."
+        if p.xray is None:
+            return "Choose an X-ray run in step 1."
+        try:
+            mask = segment_nodes.vesselMask(p.segmentation, p.xray)
+        except UserError as error:
+            return str(error)
+        return "" if mask.any() else "The segmentation is empty on this frame. Segment it, or choose another frame."
+
+    def vessels(self, p: Any) -> Any | None:
+        """The vessel mask (rows, columns) of the frame shown, or None."""
+        return None if self.vesselsProblem(p) else segment_nodes.vesselMask(p.segmentation, p.xray)
+
+    def updateOverlay(self, p: Any) -> Overlap | None:
+        """Draw outline and overlay of the pose shown; returns how it overlaps the vessels, None without vessels."""
+        self.updateVisibility(p)
+        cArm = self.cArm(p)
+        if cArm is None or p.model is None:
+            self._clearPictures(p)
+            return None
+        model, pose = parts.case.vesselModel(p.model), parts.placement.poseLps(self.shownPoseNode(p))
+        if p.outline is None:
+            p.outline = self.sceneOf(p).AddNewNodeByClass("vtkMRMLModelNode", "Projected outline")
+        parts.pictures.updateOutline(p.outline, model, pose, cArm)
+        overlap = self._overlap(p, model, pose, cArm)
+        self.updateVisibility(p)
+        return overlap
+
+    def _overlap(self, p: Any, model: Any, pose: Any, cArm: Any) -> Overlap | None:
+        from VesselSegmentationLib.metrics import overlap_metrics
+
+        vessels = self.vessels(p)
+        if vessels is None:
+            if p.overlay is not None:
+                parts.pictures.clear(p.overlay)
+            return None
+        covered = parts.pictures.modelSilhouette(model, pose, cArm)
+        roi = self.roi(p) if p.useRoi else None
+        if roi is not None:  # outside the region nothing was asked of the match
+            inside = parts.pictures.inRoi(roi, covered.shape)
+            covered, vessels = covered & inside, vessels & inside
+        if p.overlay is None:
+            p.overlay = self.sceneOf(p).AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Overlay")
+        parts.pictures.updateOverlay(p.overlay, covered, vessels, cArm)
+        return overlap_metrics(covered, vessels)
+
+    def updateVisibility(self, p: Any) -> None:
+        """Show and hide as the parameter node says."""
+        if p.outline is not None and p.outline.GetDisplayNode():
+            p.outline.GetDisplayNode().SetVisibility(p.showOutline)
+        opacity = p.overlayOpacity if p.showOverlay else 0.0
+        parts.views.showInSlice(self.sceneOf(p), parts.views.FLUOROSCOPY_VIEW, p.xray, p.overlay, opacity)
+        parts.views.showInSlice(self.sceneOf(p), parts.views.PROJECTION_VIEW, p.projection)
+        # The vessels' own fill would hide which of them the model meets.
+        if p.segmentation is not None and p.segmentation.GetDisplayNode():
+            covered = p.showOverlay and p.overlay is not None and p.model is not None
+            p.segmentation.GetDisplayNode().SetVisibility2DFill(not covered)
+
+    def _clearPictures(self, p: Any) -> None:
+        for node in (p.outline, p.overlay, p.projection):
+            if node is not None:
+                parts.pictures.clear(node)
+
+    def showLayout(self, p: Any) -> None:
+        """Arrange the views: fluoroscopy, projection and 3-D."""
+        parts.views.showLayout(self.sceneOf(p))
+        self.fitSliceViews(p)
+
+    def fitSliceViews(self, p: Any) -> None:
+        """Face the detector in both slice views and show the whole picture."""
+        cArm = self.cArm(p)
+        self.updateVisibility(p)
+        for name in (parts.views.FLUOROSCOPY_VIEW, parts.views.PROJECTION_VIEW):
+            node = parts.views.sliceNode(self.sceneOf(p), name)
+            if node is not None and cArm is not None:
+                parts.views.fitSlice(node, cArm)
+
+    def show3D(self, p: Any) -> None:
+        """Show the X-ray picture standing at the detector in 3-D, and look at it and the model from aside."""
+        scene, cArm = self.sceneOf(p), self.cArm(p)
+        fluoroscopy = parts.views.sliceNode(scene, parts.views.FLUOROSCOPY_VIEW)
+        if fluoroscopy is None or cArm is None:
+            return
+        fluoroscopy.SetSliceVisible(True)
+        view = scene.GetFirstNodeByClass("vtkMRMLViewNode")
+        camera = parts.views.camera(view) if view else None
+        if camera is not None:
+            parts.views.overview(camera, cArm)
+
+    def cArmView(self, p: Any, viewNode: Any, on: bool, aspect: float = 1.0) -> None:
+        """Put a 3D view's camera at the X-ray source, or back aside. aspect: width of the view over its height."""
+        camera, cArm = parts.views.camera(viewNode), self.cArm(p)
+        if camera is None or cArm is None:
+            return
+        if on:
+            fluoroscopy = parts.views.sliceNode(self.sceneOf(p), parts.views.FLUOROSCOPY_VIEW)
+            if fluoroscopy is not None:
+                fluoroscopy.SetSliceVisible(True)
+            parts.views.cArmCamera(camera, cArm, aspect)
+        elif parts.views.isMirrored(camera):
+            parts.views.overview(camera, cArm)
+
+    def isCArmView(self, p: Any, viewNode: Any) -> bool:
+        """Whether a 3D view looks from the X-ray source."""
+        camera, cArm = parts.views.camera(viewNode), self.cArm(p)
+        return camera is not None and cArm is not None and parts.views.isAtSource(camera, cArm)
+
+    def leftCArmView(self, p: Any, viewNode: Any) -> bool:
+        """Give back an ordinary camera when the user has turned a view away from the source; True when it did."""
+        camera = parts.views.camera(viewNode)
+        if camera is None or not parts.views.isMirrored(camera) or self.isCArmView(p, viewNode):
+            return False
+        parts.views.freeCamera(camera)
+        return True
+
+    def viewChanged(self, p: Any, roi: tuple[int, int, int, int] | None = None) -> None:
+        """Let region, slice views and a camera at the source follow a changed view. roi: its pixels before."""
+        from VesselRegistrationLib.affine import RegionOfInterest
+
+        cArm, scene = self.cArm(p), self.sceneOf(p)
+        if cArm is None:
+            return
+        if p.roi is not None and roi is not None:
+            parts.placement.placeRoi(p.roi, RegionOfInterest(*roi), cArm)
+        for name in (parts.views.FLUOROSCOPY_VIEW, parts.views.PROJECTION_VIEW):
+            node = parts.views.sliceNode(scene, name)
+            if node is not None:
+                parts.views.alignSlice(node, cArm)

@@ -1,0 +1,127 @@
+"""Step 5 as a job for a child process: what is in the scene written aside, the command's arguments, its report read.
+
+The job's folder holds model.vtp, run.nrrd with its geometry beside it, start-pose.json, job.json and, when the vessels
+were found before, mask.png; the command `vessel-registration register` writes `result/`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from VesselRegistrationLib.affine import RegionOfInterest
+from VesselRegistrationLib.c_arm import FloatArray
+from VesselRegistrationLib.projection import BoolArray
+from VesselRegistrationLib.vessel_model import VesselModel
+from VesselRegistrationLib.xray_run import QUANTITIES, FrameGeometry
+from VesselRegistrationMRML.geometry_node import RunGeometry
+from VesselRegistrationMRML.poses import FramePose, RegistrationResult, fromResult
+from VesselSegmentationLib.errors import InputError
+
+RESULT_FOLDER = "result"
+JOB_FILE = "job.json"
+"""Remembers which frames were written: while the job runs, the user may look at others."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one registration needs; frames (F, rows, columns), one geometry per frame of the whole run."""
+
+    model: VesselModel
+    frames: np.ndarray
+    firstFrame: int
+    """Which frame of the run `frames[0]` is."""
+    geometry: RunGeometry
+    startLps: FloatArray
+    """Model to isocentre at `frames[0]`."""
+    roi: RegionOfInterest | None
+    vessels: BoolArray | None
+    """Mask of the one frame; None: the network finds them."""
+    threshold: float
+    steps: int
+
+
+def write(job: Job, folder: Path) -> list[str]:
+    """Write the job's files; returns the arguments of `vessel-registration`. Raises OutputError."""
+    import SimpleITK
+
+    from VesselRegistrationLib.model_writing import write_vessel_model
+    from VesselSegmentationLib.files import write_atomically
+    from VesselSegmentationLib.overlay import write_png
+
+    write_vessel_model(job.model, folder / "model.vtp")
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(np.ascontiguousarray(job.frames)), str(folder / "run.nrrd"))
+    views = job.geometry.frames[job.firstFrame : job.firstFrame + len(job.frames)]
+    beside = {"frames": [_sidecar(view) for view in views]}
+    write_atomically(folder / "run.geometry.json", json.dumps(beside))
+    start = {"coordinateSystem": "LPS", "modelToIsocenter": job.startLps.tolist()}
+    write_atomically(folder / "start-pose.json", json.dumps(start))
+    write_atomically(folder / JOB_FILE, json.dumps({"firstFrame": job.firstFrame}))
+    arguments = ["register", "--model", str(folder / "model.vtp"), "--model-frame", "LPS", "--model-units", "mm"]
+    arguments += ["--xray", str(folder / "run.nrrd"), "--initial-pose", str(folder / "start-pose.json")]
+    arguments += ["--threshold", f"{job.threshold:g}", "--steps", str(job.steps)]
+    arguments += ["--frame", "0"] if len(job.frames) == 1 else ["--all-frames"]
+    if job.roi is not None:
+        arguments += ["--roi", *(str(value) for value in (job.roi.x, job.roi.y, job.roi.width, job.roi.height))]
+    if job.vessels is not None:
+        write_png(folder / "mask.png", job.vessels)
+        arguments += ["--mask", str(folder / "mask.png")]
+    return [*arguments, "--output", str(folder / RESULT_FOLDER)]
+
+
+def read(folder: Path) -> dict[int, FramePose]:
+    """Frame of the run to its pose, from the report in the job's folder. Raises InputError when there is none."""
+    path = folder / RESULT_FOLDER / "registration.json"
+    try:
+        firstFrame = int(json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))["firstFrame"])
+        entries = json.loads(path.read_text(encoding="utf-8"))["poses"]
+        results = [fromEntry(entry, firstFrame) for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"Registering left no usable report ({error!r}). Register again.") from error
+    return {result.frame: fromResult(result) for result in results}
+
+
+def fromEntry(entry: dict[str, Any], firstFrame: int = 0) -> RegistrationResult:
+    """One frame's part of a registration.json."""
+    parts = entry["affineParts"] or {}
+    return RegistrationResult(
+        frame=firstFrame + int(entry["frame"]),
+        registered=entry["status"] == "registered",
+        reason=entry["reason"],
+        dsc=entry["DSC"],
+        precision=entry["Precision"],
+        recall=entry["Recall"],
+        affine=_rows(entry["affineProjectionToFrame"]),
+        rotationDeg=parts.get("rotationDeg"),
+        scale=parts.get("scale"),
+        anisotropy=parts.get("anisotropy"),
+        shiftPx=_shift(entry["affineProjectionToFrame"], entry["roi"]),
+        start=entry["start"] or "",
+        warnings=tuple(entry["warnings"]),
+        modelToIsocenter=_rows(entry["affineModelToIsocenter"]),
+        roi=tuple(int(entry["roi"][name]) for name in ("x", "y", "width", "height")),
+    )
+
+
+def _sidecar(view: FrameGeometry) -> dict[str, Any]:
+    """Geometry values as a `.geometry.json` has them; what is missing is left out."""
+    values = {key: getattr(view, name).value for name, (_, key) in QUANTITIES.items()}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _rows(matrix: Any) -> tuple[tuple[float, ...], ...] | None:
+    return None if matrix is None else tuple(tuple(row) for row in matrix)
+
+
+def _shift(matrix: Any, roi: dict[str, int]) -> tuple[float, float] | None:
+    """How far the middle of the region moves, (right, down) in pixels."""
+    if matrix is None:
+        return None
+    affine = np.array(matrix)
+    middle = np.array([roi["x"] + (roi["width"] - 1) / 2, roi["y"] + (roi["height"] - 1) / 2])
+    right, down = affine[:2, :2] @ middle + affine[:2, 2] - middle
+    return round(float(right), 2), round(float(down), 2)

@@ -1,0 +1,189 @@
+"""The layout and what its views look at: slice views on the detector, a camera at the X-ray source.
+
+Only nodes are touched: layout, slice, composite, view and camera nodes; the application's widgets follow them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import vtk
+
+from VesselRegistrationLib.c_arm import CArm, FloatArray
+from VesselRegistrationMRML.placement import LPS_TO_RAS, matrixFromArray, pictureToRas, sliceToRas, sourceRas
+
+FLUOROSCOPY_VIEW, PROJECTION_VIEW = "Red", "Yellow"
+LAYOUT_ID = 20577
+"""Any number that no other layout has."""
+MARGIN = 1.03
+"""Room around the picture in a view."""
+
+_SLICE = """
+<view class="vtkMRMLSliceNode" singletontag="{tag}">
+  <property name="orientation" action="default">Axial</property>
+  <property name="viewlabel" action="default">{label}</property>
+  <property name="viewcolor" action="default">{color}</property>
+</view>"""
+LAYOUT = f"""
+<layout type="horizontal" split="true">
+  <item splitSize="600">{_SLICE.format(tag=FLUOROSCOPY_VIEW, label="R", color="#F34A33")}</item>
+  <item splitSize="400">
+    <layout type="vertical" split="true">
+      <item splitSize="500">
+        <view class="vtkMRMLViewNode" singletontag="1">
+          <property name="viewlabel" action="default">1</property>
+        </view>
+      </item>
+      <item splitSize="500">{_SLICE.format(tag=PROJECTION_VIEW, label="Y", color="#EDD54C")}</item>
+    </layout>
+  </item>
+</layout>"""
+"""Fluoroscopy on the left; 3-D above the model's projection on the right."""
+
+
+def showLayout(scene: Any) -> None:
+    """Arrange the views for registering: fluoroscopy, projection and 3-D."""
+    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    if layout is None:
+        return
+    if not layout.IsLayoutDescription(LAYOUT_ID):
+        layout.AddLayoutDescription(LAYOUT_ID, LAYOUT)
+    layout.SetViewArrangement(LAYOUT_ID)
+
+
+def sliceNode(scene: Any, view: str) -> Any | None:
+    """The slice node of a view, by its layout name."""
+    return _byLayoutName(scene, "vtkMRMLSliceNode", view)
+
+
+def compositeNode(scene: Any, view: str) -> Any | None:
+    """The node that says which volumes a slice view shows."""
+    return _byLayoutName(scene, "vtkMRMLSliceCompositeNode", view)
+
+
+def _byLayoutName(scene: Any, className: str, name: str) -> Any | None:
+    for index in range(scene.GetNumberOfNodesByClass(className)):
+        node = scene.GetNthNodeByClass(index, className)
+        if node.GetLayoutName() == name:
+            return node
+    return None
+
+
+def alignSlice(node: Any, cArm: CArm) -> None:
+    """Turn a slice view to face the detector, the picture upright; what was zoomed stays zoomed."""
+    node.SetSliceToRAS(matrixFromArray(sliceToRas(cArm)))
+    node.UpdateMatrices()
+
+
+def fitSlice(node: Any, cArm: CArm) -> None:
+    """Turn a slice view to face the detector and show the whole picture."""
+    width, height = cArm.columns * cArm.spacing_mm[1], cArm.rows * cArm.spacing_mm[0]
+    across, down = node.GetDimensions()[:2]
+    fieldHeight = MARGIN * max(height, width * down / max(across, 1))
+    node.SetFieldOfView(fieldHeight * across / max(down, 1), fieldHeight, 1.0)
+    node.SetXYZOrigin(0.0, 0.0, 0.0)
+    alignSlice(node, cArm)
+
+
+def showInSlice(scene: Any, view: str, background: Any | None, label: Any | None = None, opacity: float = 1.0) -> None:
+    """Choose what a slice view shows."""
+    composite = compositeNode(scene, view)
+    if composite is None:
+        return
+    composite.SetLinkedControl(False)
+    composite.SetBackgroundVolumeID(background.GetID() if background else None)
+    composite.SetForegroundVolumeID(None)
+    composite.SetLabelVolumeID(label.GetID() if label else None)
+    composite.SetLabelOpacity(opacity)
+
+
+def camera(viewNode: Any) -> Any | None:
+    """The camera node of a 3D view."""
+    return _byLayoutName(viewNode.GetScene(), "vtkMRMLCameraNode", viewNode.GetLayoutName())
+
+
+def cArmCamera(cameraNode: Any, cArm: CArm, aspect: float) -> None:
+    """Put a 3D view's camera at the X-ray source, so that model and picture coincide as in the C-arm.
+
+    aspect: width of the view over its height. A camera at the source sees the mirror image of what clinicians know,
+    who look from the detector; so the projection is mirrored too. The principal point need not be in the middle.
+    """
+    _, up, beam = cArm.axes_lps()
+    source = sourceRas(cArm)
+    width, height = cArm.columns * cArm.spacing_mm[1], cArm.rows * cArm.spacing_mm[0]
+    column0, row0 = cArm.center_px
+    toRas = LPS_TO_RAS[:3, :3]
+    view = cameraNode.GetCamera()
+    fieldHeight = MARGIN * max(height, width / aspect)
+    modified = cameraNode.StartModify()
+    view.SetParallelProjection(False)
+    view.SetPosition(*source)
+    view.SetFocalPoint(*(source + cArm.sid_mm * toRas @ beam))
+    view.SetViewUp(*(toRas @ up))
+    view.SetViewAngle(2 * math.degrees(math.atan(fieldHeight / 2 / cArm.sid_mm)))
+    # The window's centre in units of its half size: where the picture's middle lies from the central beam.
+    offRight = ((cArm.columns - 1) / 2 - column0) * cArm.spacing_mm[1]
+    offUp = (row0 - (cArm.rows - 1) / 2) * cArm.spacing_mm[0]
+    view.SetWindowCenter(-offRight / (fieldHeight * aspect / 2), offUp / (fieldHeight / 2))
+    view.SetUserTransform(_mirror())
+    cameraNode.ResetClippingRange()
+    cameraNode.EndModify(modified)
+
+
+def isAtSource(cameraNode: Any, cArm: CArm) -> bool:
+    """Whether a camera still is where `cArmCamera` put it."""
+    return cameraNode.GetCamera().GetUserTransform() is not None and bool(
+        np.allclose(cameraNode.GetPosition(), sourceRas(cArm), atol=0.01)
+    )
+
+
+def isMirrored(cameraNode: Any) -> bool:
+    """Whether a camera shows the clinician's mirror image."""
+    return cameraNode.GetCamera().GetUserTransform() is not None
+
+
+def freeCamera(cameraNode: Any) -> None:
+    """An ordinary camera again, not mirrored, where it is."""
+    view = cameraNode.GetCamera()
+    view.SetUserTransform(None)
+    view.SetWindowCenter(0.0, 0.0)
+    view.SetViewAngle(30.0)
+    cameraNode.ResetClippingRange()
+    cameraNode.Modified()
+
+
+def overview(cameraNode: Any, cArm: CArm) -> None:
+    """Look at model and detector from aside, both in view, the patient's head up."""
+    freeCamera(cameraNode)
+    middle = _middleOfPicture(cArm) / 2
+    axes = cArm.axes_lps() @ LPS_TO_RAS[:3, :3]
+    direction = -0.75 * axes[0] + 0.35 * axes[1] - 0.55 * axes[2]
+    size = np.hypot(cArm.columns * cArm.spacing_mm[1], cArm.rows * cArm.spacing_mm[0]) + np.linalg.norm(middle)
+    distance = 1.35 * size / 2 / math.tan(math.radians(15.0))
+    view = cameraNode.GetCamera()
+    view.SetFocalPoint(*middle)
+    view.SetPosition(*(middle + distance * direction / np.linalg.norm(direction)))
+    view.SetViewUp(0.0, 0.0, 1.0)
+    cameraNode.ResetClippingRange()
+
+
+def _middleOfPicture(cArm: CArm) -> FloatArray:
+    return np.asarray((pictureToRas(cArm) @ [(cArm.columns - 1) / 2, (cArm.rows - 1) / 2, 0.0, 1.0])[:3])
+
+
+def _mirror() -> vtk.vtkTransform:
+    transform = vtk.vtkTransform()
+    transform.Scale(-1.0, 1.0, 1.0)
+    return transform
+
+
+def showHandles(display: Any, on: bool) -> None:
+    """Handles to move and turn what a transform carries, in 3-D and, where the application can, in slice views."""
+    display.SetEditorVisibility(on)
+    display.SetEditorVisibility3D(on)
+    display.SetEditorSliceIntersectionVisibility(on)
+    display.SetEditorTranslationEnabled(True)
+    display.SetEditorRotationEnabled(True)
+    display.SetEditorScalingEnabled(False)
