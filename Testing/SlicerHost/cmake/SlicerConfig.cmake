@@ -22,7 +22,7 @@ if(NOT SlicerHost_PYTHON)
   message(FATAL_ERROR
     "No .venv with the test host's packages. Run `make setup`, or name a Python: -DSlicerHost_PYTHON=/path/to/python")
 endif()
-set(SlicerHost_TEST_TIMEOUT 300 CACHE STRING "Seconds after which a test on the host counts as failed")
+set(SlicerHost_TEST_TIMEOUT 600 CACHE STRING "Seconds after which a test on the host counts as failed")
 
 set(Slicer_VERSION_MAJOR 5)
 set(Slicer_VERSION_MINOR 13)
