@@ -112,6 +112,8 @@ class IOManager(SignalSource):
     def fileWriterExtensions(self, node: Any, /) -> tuple[str, ...]:
         """Formats a node can be written to, as ``"Text (.ending)"``."""
         storage = node.CreateDefaultStorageNode()
+        if storage is None:
+            return ()
         storage.UnRegister(None)
         types = storage.GetSupportedWriteFileTypes()
         return tuple(types.GetValue(i) for i in range(types.GetNumberOfValues()))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
+import logging
 import os
 import sys
 import time
@@ -19,6 +21,7 @@ def main(arguments: list[str]) -> int:
     options = CommandOptions(arguments)
     environment = dict(os.environ)
     prepareEnvironment()
+    setUpLogging()
     errorLog.install()
     from .injection import inject
 
@@ -33,6 +36,17 @@ def main(arguments: list[str]) -> int:
     app._signals["startupCompleted()"].emit()
     code = _run(app, options, window)
     return _end(app, code)
+
+
+def setUpLogging() -> None:
+    """Log information to stdout, warnings and errors to stderr, as the application does."""
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    out, err = logging.StreamHandler(sys.stdout), logging.StreamHandler(sys.stderr)
+    out.addFilter(lambda record: record.levelno < logging.WARNING)
+    err.setLevel(logging.WARNING)
+    root.addHandler(out)
+    root.addHandler(err)
 
 
 def prepareEnvironment() -> None:
@@ -56,12 +70,12 @@ def _message(name: str, app: Any) -> str:
 def _createMainWindow(app: Any, options: CommandOptions) -> Any:
     import qt_layer
 
-    layoutManager = qt_layer.createLayoutManager(app.mrmlScene(), app.applicationLogic())
-    app.setLayoutManager(layoutManager)
     if options.noMainWindow:
-        return None
+        return None  # and no layout manager either: in the application it belongs to the main window
     from .modules import ModuleSelector
 
+    layoutManager = qt_layer.createLayoutManager(app.mrmlScene(), app.applicationLogic())
+    app.setLayoutManager(layoutManager)
     window = qt_layer.createMainWindow(layoutManager)
     selector = ModuleSelector(window)
     # A C++ object takes no new attributes; the window keeps its selector below Python's attribute check.
@@ -112,16 +126,15 @@ def _run(app: Any, options: CommandOptions, window: Any) -> int:
 
 
 def _runPython(options: CommandOptions) -> None:
+    import slicer
+
     import __main__
 
     from .application import runPythonAndReport
 
-    # Keep sys.path as it is: the code runs in the application's interpreter.
     sys.argv = [options.pythonScript, *options.scriptArguments]
     scope = __main__.__dict__
-    import slicer
-
-    scope.update(slicer=slicer)
+    scope.update(_mainNames())
     if options.pythonScript:
         script = Path(options.pythonScript)
         if not script.is_file():
@@ -131,6 +144,17 @@ def _runPython(options: CommandOptions) -> None:
             runPythonAndReport(lambda: _executeFile(script, scope))
     if options.pythonCode and slicer.app.exitCode is None:
         runPythonAndReport(lambda: exec(compile(options.pythonCode, "<python-code>", "exec"), scope))
+
+
+def _mainNames() -> dict[str, Any]:
+    """The names code finds without importing them: qt, ctk, vtk, slicer, and all of `slicer.util`."""
+    import ctk
+    import qt
+    import slicer
+    import vtk
+
+    names = {name: getattr(slicer.util, name) for name in slicer.util.__all__}
+    return {**names, "logging": logging, "qt": qt, "ctk": ctk, "vtk": vtk, "slicer": slicer}
 
 
 def _executeFile(script: Path, scope: dict[str, Any]) -> None:
@@ -157,6 +181,7 @@ def _end(app: Any, code: int) -> int:
     if errorLog.occurred and app.testingEnabled():
         code = code or 1
     gc.collect()
+    atexit._run_exitfuncs()
     app._folder.cleanup()
     sys.stdout.flush()
     sys.stderr.flush()

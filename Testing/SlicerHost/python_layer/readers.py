@@ -91,51 +91,28 @@ def _siblings(path: Path) -> list[Path]:
 
 
 def _readPicture(properties: dict[str, Any], name: str, messages: Any) -> Any:
-    """A picture as a volume: i to the right, j down, 1 mm pixels, origin 0 (LPS axes, as ITK reads it)."""
+    """A picture as a volume, read by ITK as in the application: i to the right, j down, LPS axes."""
+    import SimpleITK as sitk
+
     path = Path(properties["fileName"])
     files = [Path(f) for f in properties.get("fileNames") or ()]
     files = files or ([path] if properties.get("singleFile") else _siblings(path))
-    append = vtk.vtkImageAppend()
-    append.SetAppendAxis(2)
-    for file in files:
-        picture = _pixels(file)
-        if picture is None:
-            messages.AddMessage(vtk.vtkCommand.ErrorEvent, f"Failed to read picture {file}")
-            return None
-        append.AddInputData(picture)
-    append.Update()
-    image = vtk.vtkImageData()
-    image.DeepCopy(append.GetOutput())
-    image.SetSpacing(1, 1, 1)
-    image.SetOrigin(0, 0, 0)
-    return _volumeOf(image, name, bool(properties.get("labelmap")), path)
-
-
-def _pixels(file: Path) -> Any:
-    # Read from memory order where the factory knows the content, whatever the name says.
-    reader = vtk.vtkImageReader2Factory.CreateImageReader2(str(file))
-    if reader is None:
+    try:
+        image = sitk.ReadImage([str(file) for file in files])
+    except RuntimeError as error:
+        messages.AddMessage(vtk.vtkCommand.ErrorEvent, f"Failed to read picture {path}: {error}")
         return None
-    reader.SetFileName(str(file))
-    reader.Update()
-    if reader.GetErrorCode() or reader.GetOutput().GetNumberOfPoints() == 0:
-        return None
-    flip = vtk.vtkImageFlip()  # VTK counts rows from below
-    flip.SetFilteredAxis(1)
-    flip.SetInputConnection(reader.GetOutputPort())
-    flip.Update()
-    return flip.GetOutput()
-
-
-def _volumeOf(image: Any, name: str, isLabelmap: bool, path: Path) -> Any:
-    colored = image.GetNumberOfScalarComponents() > 1
-    kind = "LabelMapVolume" if isLabelmap else ("VectorVolume" if colored else "ScalarVolume")
+    colored = image.GetNumberOfComponentsPerPixel() > 1
+    kind = "LabelMapVolume" if properties.get("labelmap") else ("VectorVolume" if colored else "ScalarVolume")
     node = slicer.mrmlScene.AddNewNodeByClass(f"vtkMRML{kind}Node", name)
-    node.SetIJKToRASDirections(-1, 0, 0, 0, -1, 0, 0, 0, 1)
-    node.SetAndObserveImageData(image)
+    slicer.util.updateVolumeFromArray(node, sitk.GetArrayFromImage(image))
+    node.SetSpacing(image.GetSpacing())
+    if not properties.get("discardOrientation"):
+        node.SetIJKToRASDirections(-1, 0, 0, 0, -1, 0, 0, 0, 1)
+    if properties.get("center"):
+        raise missing("centering of pictures")
     node.CreateDefaultDisplayNodes()
     node.AddDefaultStorageNode()
-    node.SetDescription(f"Read from {path.name}")
     return node
 
 

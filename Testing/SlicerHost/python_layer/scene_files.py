@@ -83,6 +83,7 @@ def exportNode(node: Any, path: Path, properties: Any, harden: bool, messages: A
         raise missing("export of nodes with a list of properties")
     _refuse(path, properties, {"fileFormat", "useCompression", "nodeID", "fileName"})
     scene = slicer.vtkMRMLScene()
+    slicer.mrmlScene.CopyRegisteredNodesToScene(scene)
     copy = scene.AddNewNodeByClass(node.GetClassName(), node.GetName())
     copy.CopyContent(node)
     if harden and node.IsA("vtkMRMLTransformableNode") and node.GetParentTransformNode():
@@ -90,6 +91,8 @@ def exportNode(node: Any, path: Path, properties: Any, harden: bool, messages: A
         node.GetParentTransformNode().GetTransformToWorld(transform)
         copy.ApplyTransform(transform)
     storage = copy.CreateDefaultStorageNode()
+    if storage is None:
+        return False
     storage.UnRegister(None)
     storage.SetFileName(str(path))
     if "useCompression" in properties:
