@@ -21,18 +21,10 @@ OWN_PACKAGES = ("VesselRegistrationLib", "VesselRegistrationMRML", "VesselRegist
 for _name in [name for name in sys.modules if name.partition(".")[0] in OWN_PACKAGES]:
     del sys.modules[_name]
 
+from VesselRegistrationMRML.registration_logic import VesselRegistrationLogic  # noqa: E402
 from VesselRegistrationWidgets.main_widget import VesselRegistrationWidget  # noqa: E402
 
-__all__ = ["VesselRegistration", "VesselRegistrationTest", "VesselRegistrationWidget"]
-
-
-def __getattr__(name: str) -> Any:
-    """`VesselRegistrationLogic` when somebody asks for it: it brings numpy, which starting the application need not."""
-    if name == "VesselRegistrationLogic":
-        from VesselRegistrationMRML.registration_logic import VesselRegistrationLogic
-
-        return VesselRegistrationLogic
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__ = ["VesselRegistration", "VesselRegistrationLogic", "VesselRegistrationTest", "VesselRegistrationWidget"]
 
 
 class VesselRegistration(ScriptedLoadableModule):

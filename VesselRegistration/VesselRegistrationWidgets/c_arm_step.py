@@ -15,11 +15,17 @@ class CArmStep(Step):
 
     def connectWidgets(self) -> None:
         self.ui.resetGeometryButton.connect("clicked()", self.reset)
+        self.ui.confirmGeometryButton.connect("clicked()", self.confirm)
 
     def reset(self) -> None:
         """Take back what was entered."""
         if self.attempt(lambda: self.logic.resetGeometry(self.parameters)):
             self.say(_("The C-arm's values are those of the run again."))
+
+    def confirm(self) -> None:
+        """Take the numbers that are shown for what the run does not say."""
+        if self.attempt(lambda: self.logic.confirmGeometry(self.parameters)):
+            self.say(_("The values shown are used."))
 
     def refresh(self) -> None:
         parameters = self.parameters
@@ -45,3 +51,4 @@ class CArmStep(Step):
                 names=", ".join(missing)
             )
         showText(self.ui.missingLabel, text, Tone.WARNING)
+        self.ui.confirmGeometryButton.visible = bool(missing)

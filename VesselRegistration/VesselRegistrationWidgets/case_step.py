@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from slicer.i18n import tr as _
 
-from VesselRegistrationWidgets.step import Step, explain
+from VesselRegistrationWidgets.step import Step, Tone, explain
 
 UNITS = ("", "mm", "cm", "m")
 FRAMES = ("", "LPS", "RAS")
 """What the combo boxes offer, in their order; empty: as the file says."""
+CENTER_TIP = _("Start with the middle of the model at the isocenter, when its own coordinates are not the C-arm's")
 
 
 class CaseStep(Step):
@@ -23,29 +25,40 @@ class CaseStep(Step):
         self.ui.sampleCaseButton.connect("clicked()", self.loadSampleCase)
         self.ui.modelLoadButton.connect("clicked()", self.loadModel)
         self.ui.xrayLoadButton.connect("clicked()", self.loadRun)
+        self.ui.centerButton.connect("clicked()", self.centerModel)
 
     def loadSampleCase(self) -> None:
         """The simulated patient that comes with the module."""
-        if self.attempt(lambda: self.logic.loadSampleCase(self.parameters), True):
-            self.arrangeViews()
-            self.say(_("Sample case loaded: a simulated patient."))
+        self._load(lambda: self.logic.loadSampleCase(self.parameters), _("Sample case loaded: a simulated patient."))
 
     def loadModel(self) -> None:
         """The model of the file that is chosen."""
         path = self.parameters.modelPath
         units, frame = UNITS[self.ui.modelUnitsComboBox.currentIndex], FRAMES[self.ui.modelFrameComboBox.currentIndex]
-        if self.attempt(lambda: self.logic.loadModel(self.parameters, Path(path), units, frame), True):
+        done = _("Model {name} loaded.").format(name=Path(path).name)
+        if self._load(lambda: self.logic.loadModel(self.parameters, Path(path), units, frame), done):
             self.ui.modelPathLineEdit.addCurrentPathToHistory()
-            self.arrangeViews()
-            self.say(_("Model {name} loaded.").format(name=Path(path).name))
 
     def loadRun(self) -> None:
         """The run of the file that is chosen."""
         path = self.parameters.xrayPath
-        if self.attempt(lambda: self.logic.loadRun(self.parameters, Path(path)), True):
+        done = _("Run {name} loaded.").format(name=Path(path).name)
+        if self._load(lambda: self.logic.loadRun(self.parameters, Path(path)), done):
             self.ui.xrayPathLineEdit.addCurrentPathToHistory()
-            self.arrangeViews()
-            self.say(_("Run {name} loaded.").format(name=Path(path).name))
+
+    def centerModel(self) -> None:
+        """The middle of the model to the isocenter."""
+        if self.attempt(lambda: self.logic.centerModel(self.parameters)):
+            self.say(_("The middle of the model is at the isocenter."))
+
+    def _load(self, load: Callable[[], list[str]], done: str) -> bool:
+        """Load something, show it, and say what the user should know of it."""
+        notices: list[str] = []
+        if not self.attempt(lambda: notices.extend(load()), True):
+            return False
+        self.arrangeViews()
+        self.say("\n".join([done, *notices]), Tone.WARNING if notices else Tone.NEUTRAL)
+        return True
 
     def arrangeViews(self) -> None:
         """Show what there is in the module's own layout."""
@@ -58,6 +71,9 @@ class CaseStep(Step):
             (parameters.xrayPath, self.ui.xrayLoadButton, _("Load this X-ray run")),
         ):
             explain(button, _pathProblem(path), what)
+        problem = "" if parameters.model else _("Load a vessel model first")
+        problem = problem or ("" if parameters.xray else _("Load an X-ray run first"))
+        explain(self.ui.centerButton, problem, CENTER_TIP)
         facts = [text for text in (modelText(parameters.model), runText(parameters.xray)) if text]
         self.summarize(", ".join(node.GetName() for node in (parameters.model, parameters.xray) if node))
         self.ui.caseFactsLabel.text = "\n".join(facts)

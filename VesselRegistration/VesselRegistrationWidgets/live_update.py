@@ -56,7 +56,13 @@ class LiveUpdate:
         """Take the scene as it is: nothing has changed (a scene was opened, or a new one begun)."""
         self._timer.stop()
         self._settled.stop()
-        self._seen = self._look()
+        self._busy = True
+        try:
+            self.widget.result.updateOverlay()
+            self.widget.logic.watchPose(self.widget.parameters)
+        finally:
+            self._seen = self._look()
+            self._busy = False
         self._observe()
         self.widget.refresh()
 
@@ -96,23 +102,29 @@ class LiveUpdate:
             case.quietly(lambda: logic.adoptModel(parameters, parameters.model))
         if "xray" in changed and parameters.xray:
             case.quietly(lambda: logic.adoptRun(parameters, parameters.xray))
+            case.arrangeViews()
         elif "frame" in changed and parameters.xray:
             result.quietly(lambda: logic.frameChanged(parameters))
         elif "geometry" in changed:
             cArm.quietly(lambda: logic.applyGeometry(parameters))
+        if "shownPose" in changed:
+            logic.carryModel(parameters)
         after = self._look()
         changed |= {name for name, value in after.items() if value != before[name]}
-        if changed & {"model", "xray", "geometry", *POSES}:
+        if changed & {"model", "xray", "geometry", "shownPose", *POSES}:
             self.widget.projection.quietly(lambda: logic.updateProjection(parameters))
         if changed & {"model", "xray", "frame", "geometry", "segmentation", "roi", *POSES, *SHOWN}:
-            result.quietly(lambda: logic.updateOverlay(parameters))
+            result.updateOverlay()
         if changed & {"model", "xray", "frame", "geometry"}:
             result.followCArm()
+        elif "camera" in changed:
+            result.leaveCArm()
+        logic.watchPose(parameters)
 
     def _recordPose(self) -> None:
         parameters = self.widget.parameters
         if parameters is not None and parameters.pose:
-            self.widget.logic.recordPose(parameters, "handles")
+            self.widget.logic.recordPose(parameters, "drag")
             self.widget.refresh()
 
     def _look(self) -> dict[str, Any]:
@@ -131,13 +143,15 @@ class LiveUpdate:
             "poseId": _identifier(parameters.pose),
             **{name: _matrix(getattr(parameters, name)) for name in POSES},
             **{name: getattr(parameters, name) for name in SHOWN},
+            "camera": self.widget.result.cameraState(),
         }
 
     def _observe(self) -> None:
         """Observe the nodes that the parameter node names now."""
         parameters = self.widget.parameters
         nodes = [getattr(parameters, name) for name in OBSERVED] if parameters is not None else []
-        nodes = [*filter(None, nodes), *filter(None, [self.widget.result.browser()])]
+        nodes += [self.widget.result.browser(), self.widget.result.camera()]
+        nodes = [node for node in nodes if node]
         identifiers = tuple(node.GetID() or "" for node in nodes)
         if identifiers == self._observedIds:
             return

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
 from slicer.util import VTKObservationMixin
 
+from VesselRegistrationMRML.registration_logic import VesselRegistrationLogic
 from VesselRegistrationWidgets.c_arm_step import CArmStep
 from VesselRegistrationWidgets.case_step import CaseStep
 from VesselRegistrationWidgets.corner_text import CornerText
@@ -39,8 +40,6 @@ class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
 
     def setup(self) -> None:
         """Called when the module is opened for the first time."""
-        from VesselRegistrationMRML.registration_logic import VesselRegistrationLogic
-
         ScriptedLoadableModuleWidget.setup(self)
         panel = slicer.util.loadUI(self.resourcePath("UI/VesselRegistration.ui"))
         self.layout.addWidget(panel)
@@ -97,8 +96,9 @@ class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
 
     def onSceneEndClose(self, caller: Any = None, event: Any = None) -> None:
         """The scene was closed: begin anew, if the user is looking."""
+        self.logic.sceneClosed()
         for step in self.steps:
-            showText(getattr(self.ui, f"{step.prefix}MessageLabel"), "")
+            step.forget()
         self.status("")
         if self.parent.isEntered:
             self.initializeParameterNode()

@@ -48,10 +48,7 @@ class ProjectionStep(Step):
         """Put the region around the projected model."""
 
         def fit() -> None:
-            if self.parameters.roi is None:
-                self.logic.createRoi(self.parameters)
-            self.logic.fitRoi(self.parameters)
-            self.parameters.useRoi = True
+            self.logic.createRoi(self.parameters)
 
         if self.attempt(fit):
             self.say("")
@@ -69,10 +66,9 @@ class ProjectionStep(Step):
     def refresh(self) -> None:
         parameters = self.parameters
         problem = "" if parameters.xray else _("Load an X-ray run first (step 1)")
+        problem = problem or ("" if parameters.model else _("Load a vessel model first (step 1)"))
         problem = problem or self._missing()
         explain(self.ui.drawRoiButton, problem, DRAW_TIP)
-        if not problem and not parameters.model:
-            problem = _("Load a vessel model first (step 1)")
         explain(self.ui.fitRoiButton, problem, _("Put the region around the projected model"))
         text = self.logic.roiText(parameters) if parameters.roi else ""
         self.ui.roiPixelsLabel.text = text

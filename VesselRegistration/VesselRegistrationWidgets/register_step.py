@@ -23,6 +23,7 @@ class RegisterStep(JobStep):
     def connectWidgets(self) -> None:
         self.ui.registerButton.connect("clicked()", self.registerOrCancel)
         self.ui.registerAllButton.connect("clicked()", self.registerAll)
+        self.ui.startHereButton.connect("clicked()", self.startHere)
 
     def registerOrCancel(self) -> None:
         """Register the frame shown; while a registration runs, cancel it."""
@@ -35,10 +36,15 @@ class RegisterStep(JobStep):
         """Register every frame of the run."""
         self._register(True)
 
+    def startHere(self) -> None:
+        """Begin the next registration where the model is now."""
+        if self.attempt(lambda: self.logic.startHere(self.parameters)):
+            self.say(_("Registering will start from here; earlier results were forgotten."))
+
     def _register(self, allFrames: bool) -> None:
         parameters = self.parameters
         problem = self.logic.registrationProblem(parameters)
-        if problem and not (allFrames and parameters.xray and parameters.model):
+        if problem:
             self.say(problem, Tone.BAD)
             return
 
@@ -48,11 +54,11 @@ class RegisterStep(JobStep):
         def accept(folder: Path, code: int) -> None:
             result = self.logic.acceptRegistration(self.parameters, folder)
             self.say("")
-            refused = code == REFUSED_EXIT_CODE or not result.registered
-            self.widget.status(
-                _("Registration refused: {reason}").format(reason=result.reason) if refused else _("Registered."),
-                Tone.BAD if refused else Tone.GOOD,
-            )
+            if code == REFUSED_EXIT_CODE or (result is not None and not result.registered):
+                reason = result.reason if result is not None else _("see the single frames")
+                self.widget.status(_("Not registered: {reason}").format(reason=reason), Tone.BAD)
+            else:
+                self.widget.status(_("All frames done.") if allFrames else _("Registered."), Tone.GOOD)
 
         self.startJob(arguments, accept, [parameters.model, parameters.xray])
         self.refresh()
@@ -66,9 +72,9 @@ class RegisterStep(JobStep):
             _("Stop the registration") if self.running else _("Lay the model on the vessels of the frame shown"),
         )
         self.ui.registerButton.text = _("Cancel") if self.running else _("Re&gister")
-        if self.running:
-            problem = _("A registration is running")
-        elif self.widget.result.browser() is None:
+        problem = _("A registration is running") if self.running else problem
+        explain(self.ui.startHereButton, problem, _("Begin from where the model is now; earlier results are forgotten"))
+        if self.widget.result.browser() is None:
             problem = problem or _("There is one frame only; press Register")
         explain(self.ui.registerAllButton, problem, _("Register every frame of the run; takes some seconds per frame"))
         self.progressBar.visible = self.running
@@ -120,10 +126,10 @@ def _shift(shiftPx: tuple[float, float] | None) -> str:
 
 
 def _turn(degrees: float | None) -> str:
-    """In pixel axes, rows downwards, a positive turn is clockwise to the eye."""
+    """Positive turns are counterclockwise to the eye."""
     if degrees is None:
         return ""
-    text = _("{degrees:.1f}° clockwise") if degrees >= 0 else _("{degrees:.1f}° counterclockwise")
+    text = _("{degrees:.1f}° counterclockwise") if degrees >= 0 else _("{degrees:.1f}° clockwise")
     return text.format(degrees=abs(degrees))
 
 

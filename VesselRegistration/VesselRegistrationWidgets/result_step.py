@@ -16,12 +16,12 @@ NUDGES = {
     "leftButton": (RIGHT, -1),
     "upButton": (UP, 1),
     "downButton": (UP, -1),
-    "towardButton": (TOWARD, 1),
-    "awayButton": (TOWARD, -1),
+    "largerButton": (TOWARD, -1),
+    "smallerButton": (TOWARD, 1),
     "turnLeftButton": (TURN, 1),
     "turnRightButton": (TURN, -1),
 }
-"""What each button changes, and in which direction; counterclockwise turns are positive."""
+"""What each button changes, and in which direction; toward the detector and counterclockwise are positive."""
 
 
 class ResultStep(Step):
@@ -31,6 +31,8 @@ class ResultStep(Step):
 
     def connectWidgets(self) -> None:
         ui = self.ui
+        self._overlap: Any = None
+        self._atSource = False
         self._addFrameControls()
         for name, (kind, sign) in NUDGES.items():
             getattr(ui, name).connect("clicked()", self._nudging(kind, sign))
@@ -64,6 +66,23 @@ class ResultStep(Step):
         browser = self.browser()
         return max(0, browser.GetSelectedItemNumber()) if browser else 0
 
+    def updateOverlay(self) -> None:
+        """Draw outline and colors anew, and note how model and vessels overlap."""
+        self._overlap = None
+
+        def update() -> None:
+            self._overlap = self.logic.updateOverlay(self.parameters)
+
+        self.quietly(update)
+
+    def overlapText(self) -> str:
+        """How the model, where it is now, covers the vessels of the frame shown; empty when that is not known."""
+        if self._overlap is None or not self.parameters.model or not self.parameters.xray:
+            return ""
+        values = [("DSC", self._overlap.dsc), (_("Precision"), self._overlap.precision)]
+        values.append((_("Recall"), self._overlap.recall))
+        return "   ".join(f"{name} {value:.3f}" for name, value in values)
+
     def _nudging(self, kind: int, sign: int) -> Callable[[], None]:
         def nudge() -> None:
             step = self.ui.stepDegSpinBox.value if kind == TURN else self.ui.stepMmSpinBox.value
@@ -84,7 +103,7 @@ class ResultStep(Step):
         """Put the camera where the X-ray source is, or let it go again."""
         view = self.view3D()
         if view is not None:
-            self.attempt(lambda: self.logic.cArmView(self.parameters, view, on))
+            self.attempt(lambda: self.logic.cArmView(self.parameters, view, on, self._aspect()))
 
     def show3D(self) -> None:
         """An overview of model and picture."""
@@ -98,8 +117,30 @@ class ResultStep(Step):
     def followCArm(self) -> None:
         """Keep the C-arm view at the source when the C-arm moves."""
         view = self.view3D()
-        if view is not None and self.logic.isCArmView(view):
-            self.quietly(lambda: self.logic.cArmView(self.parameters, view, True))
+        if view is not None and self._atSource:
+            self.quietly(lambda: self.logic.cArmView(self.parameters, view, True, self._aspect()))
+
+    def leaveCArm(self) -> None:
+        """An ordinary camera again, when the user has turned the view away from the source."""
+        view = self.view3D()
+        if view is not None:
+            self.logic.leftCArmView(self.parameters, view)
+
+    def camera(self) -> Any:
+        """The camera node of the 3D view, or None."""
+        view = self.view3D()
+        cameras = slicer.util.getNodesByClass("vtkMRMLCameraNode") if view is not None else []
+        return next((camera for camera in cameras if camera.GetLayoutName() == view.GetLayoutName()), None)
+
+    def cameraState(self) -> tuple[float, ...]:
+        """Where the camera is."""
+        camera = self.camera()
+        return tuple(round(value, 3) for value in camera.GetPosition()) if camera else ()
+
+    def _aspect(self) -> float:
+        """Width of the 3D view over its height."""
+        width, height = slicer.app.layoutManager().threeDWidget(0).threeDView().renderWindow().GetSize()
+        return width / height if width and height else 1.0
 
     def view3D(self) -> Any:
         """The node of the first 3D view of the layout, or None."""
@@ -123,14 +164,16 @@ class ResultStep(Step):
             part.visible = browser is not None
         total = browser.GetNumberOfItems() if browser else 0
         self.summarize(_("frame {frame} of {total}").format(frame=self.frame() + 1, total=total) if total else "")
-        self.ui.overlapLabel.text = self.logic.overlapText(self.parameters)
+        overlap = self.overlapText()
+        where = self.logic.poseOrigin(self.parameters) if overlap else ""
+        self.ui.overlapLabel.text = f"{overlap}   ({where})" if overlap else ""
 
     def _refreshViews(self) -> None:
-        parameters, ui = self.parameters, self.ui
-        view = self.view3D()
+        parameters, ui, view = self.parameters, self.ui, self.view3D()
         problem = self._pictureProblem() or ("" if view else _("There is no 3D view; press Layout"))
         explain(ui.cArmViewButton, problem, _("Look from the X-ray source: model and picture coincide"))
-        ui.cArmViewButton.checked = bool(view and parameters.xray and self.logic.isCArmView(view))
+        self._atSource = bool(view and not problem and self.logic.isCArmView(parameters, view))
+        ui.cArmViewButton.checked = self._atSource
         explain(ui.show3DButton, problem, _("Look at the model with the X-ray picture standing at the detector"))
         explain(ui.layoutButton, self._pictureProblem(), _("Arrange the views: X-ray picture, projection and 3D"))
 

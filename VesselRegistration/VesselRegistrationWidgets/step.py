@@ -72,6 +72,11 @@ class Step:
         showText(getattr(self.ui, f"{self.prefix}MessageLabel"), text, tone)
         self.widget.status(text, tone)
 
+    def forget(self) -> None:
+        """The scene was closed: what was said was about it."""
+        self._problem = ""
+        showText(getattr(self.ui, f"{self.prefix}MessageLabel"), "")
+
     def summarize(self, text: str = "") -> None:
         """Say in the step's header what it has come to, so that it can stay closed."""
         button = getattr(self.ui, f"{self.prefix}CollapsibleButton")

@@ -1,0 +1,123 @@
+"""Step 3 by clicking: the region of interest drawn and dragged in the slice view with the mouse, read in pixels."""
+
+# ruff: noqa: PT009
+
+from __future__ import annotations
+
+import slicer
+import vtk
+from VesselRegistrationGuiCase import VesselRegistrationGuiCase
+
+
+class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.loadSampleCase()
+        slicer.util.forceRenderAllViews()
+        self.settle()
+
+    def region(self) -> tuple[int, int, int, int]:
+        region = self.widget.logic.roiPixels(self.parameters)
+        self.assertIsNotNone(region, "there is no region")
+        return tuple(region)
+
+    def sideHandle(self, axis: int, sign: int) -> tuple[int, int]:
+        """Where the handle of a side of the region is seen."""
+        roi = self.parameters.roi
+        direction, center = [0.0] * 3, [0.0] * 3
+        roi.GetAxisWorld(axis, direction)
+        roi.GetCenterWorld(center)
+        half = sign * roi.GetSize()[axis] / 2
+        return self.viewPosition([c + half * d for c, d in zip(center, direction)])
+
+    def test_two_clicks_draw_the_region(self) -> None:
+        view = self.sliceView()
+        self.ui.drawRoiButton.click()
+        self.settle()
+        self.assertTrue(self.ui.drawRoiButton.checked)
+        self.click(view, self.pixelPosition(100, 150))
+        self.click(view, self.pixelPosition(300, 400))
+        self.settle()
+        x, y, width, height = self.region()
+        self.assertAlmostEqual(x, 100, delta=3)
+        self.assertAlmostEqual(y, 150, delta=3)
+        self.assertAlmostEqual(x + width - 1, 300, delta=3)
+        self.assertAlmostEqual(y + height - 1, 400, delta=3)
+        self.assertFalse(self.ui.drawRoiButton.checked)
+        self.assertTrue(self.ui.useRoiCheckBox.checked)
+        for number in (x, y, width, height):
+            self.assertIn(str(number), self.ui.roiPixelsLabel.text)
+
+    def test_drawing_can_be_given_up(self) -> None:
+        self.ui.drawRoiButton.click()
+        self.settle()
+        self.ui.drawRoiButton.click()
+        self.settle()
+        interaction = slicer.app.applicationLogic().GetInteractionNode()
+        self.assertNotEqual(interaction.GetCurrentInteractionMode(), slicer.vtkMRMLInteractionNode.Place)
+        self.assertFalse(self.ui.drawRoiButton.checked)
+
+    def test_a_side_dragged_by_its_handle_moves_that_side_alone(self) -> None:
+        self.ui.fitRoiButton.click()
+        self.settle()
+        slicer.util.forceRenderAllViews()
+        before = self.region()
+        text = self.ui.roiPixelsLabel.text
+        handle = self.sideHandle(0, 1)
+        factor = (self.pixelPosition(200, 100)[0] - self.pixelPosition(100, 100)[0]) / 100
+        self.drag(self.sliceView(), handle, (handle[0] - round(60 * factor), handle[1]))
+        after = self.region()
+        self.assertAlmostEqual(after[0], before[0], delta=2)
+        self.assertAlmostEqual(before[2] - after[2], 60, delta=4)
+        self.assertAlmostEqual(after[3], before[3], delta=2)
+        self.assertNotEqual(self.ui.roiPixelsLabel.text, text)
+
+    def test_the_region_fitted_to_the_model_holds_its_projection(self) -> None:
+        import numpy as np
+
+        self.ui.fitRoiButton.click()
+        self.settle()
+        x, y, width, height = self.region()
+        rows, columns = np.nonzero(slicer.util.arrayFromVolume(self.parameters.projection)[0] > 0.1)
+        self.assertLessEqual(x, columns.min())
+        self.assertLessEqual(y, rows.min())
+        self.assertGreaterEqual(x + width - 1, columns.max())
+        self.assertGreaterEqual(y + height - 1, rows.max())
+
+    def test_the_region_stays_on_its_pixels_when_the_c_arm_turns(self) -> None:
+        self.ui.fitRoiButton.click()
+        self.settle()
+        before = self.region()
+        self.ui.primaryAngleSlider.value = -5
+        self.settle(0.4)
+        for then, now in zip(before, self.region()):
+            self.assertAlmostEqual(then, now, delta=1)
+
+    def test_switching_the_region_off_keeps_it(self) -> None:
+        self.ui.fitRoiButton.click()
+        self.settle()
+        self.assertTrue(self.parameters.useRoi)
+        self.ui.useRoiCheckBox.click()
+        self.settle()
+        self.assertFalse(self.parameters.useRoi)
+        self.assertIsNotNone(self.parameters.roi)
+
+    def test_a_region_that_was_deleted_can_be_drawn_again(self) -> None:
+        self.ui.fitRoiButton.click()
+        self.settle()
+        slicer.mrmlScene.RemoveNode(self.parameters.roi)
+        self.settle()
+        self.assertIsNone(self.parameters.roi)
+        self.assertEqual(self.ui.roiPixelsLabel.text, "")
+        self.ui.fitRoiButton.click()
+        self.settle()
+        self.assertGreater(self.region()[2], 10)
+
+    def test_the_projection_stands_where_the_picture_stands(self) -> None:
+        matrices = []
+        for volume in (self.parameters.xray, self.parameters.projection):
+            matrix = vtk.vtkMatrix4x4()
+            volume.GetIJKToRASMatrix(matrix)
+            matrices.append([matrix.GetElement(row, column) for row in range(4) for column in range(4)])
+        for one, other in zip(*matrices):
+            self.assertAlmostEqual(one, other, delta=1e-4)

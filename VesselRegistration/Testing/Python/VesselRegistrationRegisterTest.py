@@ -1,0 +1,123 @@
+"""Steps 4 and 5 by clicking: vessels found, the model registered, a refusal, a cancel, a missing package, no inputs."""
+
+# ruff: noqa: PT009
+
+from __future__ import annotations
+
+from unittest import mock
+
+import slicer
+from VesselRegistrationGuiCase import SAMPLE_FRAME, VesselRegistrationGuiCase
+
+ENSURE = "VesselSegmentationWidgets.dependencies.ensureDependencies"
+
+
+class VesselRegistrationRegisterTest(VesselRegistrationGuiCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.loadSampleCase()
+        self.addCleanup(self.widget.register.cleanup)
+        self.addCleanup(self.widget.vessels.cleanup)
+
+    def test_vessels_are_found_in_the_frame_shown(self) -> None:
+        self.ui.segmentButton.click()
+        self.assertTrue(self.widget.vessels.running)
+        self.assertEqual(self.ui.segmentButton.text, "Cancel")
+        self.waitFor(lambda: not self.widget.vessels.running, "segmented")
+        self.assertEqual(self.ui.vesselsMessageLabel.text, "Vessels found.")
+        from VesselSegmentationMRML.segment_nodes import vesselMask
+
+        found, truth = vesselMask(self.parameters.segmentation, self.parameters.xray), self.truthMask()
+        self.assertGreater(2 * (found & truth).sum() / (found.sum() + truth.sum()), 0.6)
+        self.assertEqual(self.ui.segmentationSelector.currentNode(), self.parameters.segmentation)
+
+    def test_the_model_is_laid_on_the_vessels(self) -> None:
+        self.useTrueVessels()
+        self.widget.logic.updateOverlay(self.parameters)
+        self.assertTrue(self.ui.registerButton.enabled, self.ui.registerButton.toolTip)
+        self.ui.registerButton.click()
+        self.assertEqual(self.ui.registerButton.text, "Cancel")
+        self.assertTrue(self.ui.registerProgressBar.visible)
+        self.waitFor(lambda: not self.widget.register.running, "registered")
+        result = self.widget.logic.result(self.parameters)
+        self.assertTrue(result.registered, result.reason)
+        self.assertGreater(result.dsc, 0.8)
+        for word in ("DSC", "Precision", "Recall", "Shift", "Turn", "Affine", f"{result.dsc:.3f}"):
+            self.assertIn(word, self.ui.resultLabel.text)
+        self.assertIn("registered", self.ui.outcomeLabel.text)
+        self.assertIn("DSC", self.ui.registerCollapsibleButton.text)
+        self.assertEqual(self.parameters.model.GetParentTransformNode(), self.parameters.pose)
+
+    def test_a_refusal_is_said_first_and_with_its_reason(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationMRML.segment_nodes import storeMasks
+
+        lines = np.zeros((512, 512), bool)
+        lines[::16] = True
+        self.parameters.segmentation = storeMasks(self.parameters.xray, {SAMPLE_FRAME: lines})
+        self.settle()
+        self.ui.improvementStepsSpinBox.value = 0
+        self.ui.registerButton.click()
+        self.waitFor(lambda: not self.widget.register.running, "ended")
+        self.assertIn("NOT registered", self.ui.outcomeLabel.text)
+        self.assertIn(self.widget.logic.result(self.parameters).reason, self.ui.outcomeLabel.text)
+        self.assertIn("not registered", self.ui.registerCollapsibleButton.text)
+
+    def test_a_job_that_is_cancelled_leaves_everything_as_it_was(self) -> None:
+        nodes = slicer.mrmlScene.GetNumberOfNodes()
+        self.ui.segmentButton.click()
+        self.settle(0.5)
+        self.assertTrue(self.widget.vessels.running)
+        self.ui.segmentButton.click()
+        self.settle()
+        self.assertFalse(self.widget.vessels.running)
+        self.assertIn("Cancelled", self.ui.vesselsMessageLabel.text)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodes)
+        self.assertTrue(self.ui.segmentButton.enabled)
+
+    def test_closing_the_scene_ends_the_job(self) -> None:
+        self.ui.segmentButton.click()
+        self.settle(0.3)
+        job = self.widget.vessels._job
+        slicer.mrmlScene.Clear(0)
+        self.settle()
+        self.assertFalse(job.running)
+        self.assertFalse(self.widget.vessels.running)
+
+    def test_an_input_that_is_deleted_stops_the_job_that_is_about_it(self) -> None:
+        self.ui.segmentButton.click()
+        self.settle(0.3)
+        slicer.mrmlScene.RemoveNode(self.parameters.xray)
+        self.settle()
+        self.assertFalse(self.widget.vessels.running)
+        self.assertIn("removed", self.ui.vesselsMessageLabel.text)
+        self.assertFalse(self.ui.segmentButton.enabled)
+
+    def test_an_installation_declined_is_told_and_nothing_happens(self) -> None:
+        def declined(tell) -> bool:
+            tell("The Python packages were not installed, so nothing was computed.")
+            return False
+
+        with mock.patch(ENSURE, declined):
+            self.ui.segmentButton.click()
+        self.settle()
+        self.assertFalse(self.widget.vessels.running)
+        self.assertIn("were not installed", self.ui.vesselsMessageLabel.text)
+        self.assertIn("were not installed", self.ui.statusLabel.text)
+        self.assertEqual(self.ui.segmentButton.text, "Find &vessels")
+
+    def test_a_job_that_fails_says_why_in_one_line(self) -> None:
+        with mock.patch.object(self.widget.logic, "registrationArguments", return_value=["register", "--nonsense"]):
+            self.useTrueVessels()
+            self.ui.registerButton.click()
+            self.waitFor(lambda: not self.widget.register.running, "ended")
+        self.assertTrue(self.ui.registerMessageLabel.text)
+        self.assertNotIn("Traceback", self.ui.registerMessageLabel.text)
+        self.assertTrue(self.ui.registerButton.enabled)
+
+    def test_a_segmentation_of_another_picture_does_not_fit(self) -> None:
+        stranger = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Liver")
+        self.parameters.segmentation = stranger
+        self.settle()
+        self.assertTrue(self.ui.vesselsFitLabel.text)
