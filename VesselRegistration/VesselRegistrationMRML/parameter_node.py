@@ -65,6 +65,8 @@ class VesselRegistrationParameterNode:
     showOverlay: bool = True
     overlayOpacity: Annotated[float, WithinRange(0, 1), Default(0.5)]
 
+    outputFolder: pathlib.Path
+
     projection: vtkMRMLScalarVolumeNode
     outline: vtkMRMLModelNode
     overlay: vtkMRMLLabelMapVolumeNode

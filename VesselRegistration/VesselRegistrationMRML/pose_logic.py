@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import VesselRegistrationMRML as parts
 from VesselRegistrationMRML.parameter_node import ShownPose
 from VesselSegmentationLib.errors import InputError, UserError
-from VesselSegmentationMRML import run_nodes
+from VesselSegmentationMRML import run_nodes, segment_nodes
 
 if TYPE_CHECKING:
     from VesselRegistrationLib.c_arm import FloatArray
@@ -147,11 +147,18 @@ class PoseLogic:
             parts.placement.setPoseLps(p.startPose, start)
         for frame, pose in read.items():
             poses = poses.withFrame(frame, parts.poses.kept(poses.frames.get(frame), pose))
+        if len(read) == 1:
+            self._keepVessels(p, next(iter(read)), parts.registration_job.readMask(pathlib.Path(folder)))
         self._store(p, poses)
         p.shownPose = ShownPose.AFTER
         self.history(p)
         self._showPoseOfFrame(p, record="register")
         return self.result(p)
+
+    def _keepVessels(self, p: Any, frame: int, mask: Any) -> None:
+        """Show the vessels that registering has found by itself, unless there are others already."""
+        if frame == self.frame(p) and self.vessels(p) is None and mask.any():
+            p.segmentation = segment_nodes.storeMasks(p.xray, {frame: mask}, p.segmentation)
 
     def registerInProcess(self, p: Any, allFrames: bool = False) -> RegistrationResult | None:
         """Register without a child process, for scripts: loads torch into this process. Raises UserError."""

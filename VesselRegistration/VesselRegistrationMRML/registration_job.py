@@ -85,6 +85,13 @@ def read(folder: Path) -> dict[int, FramePose]:
     return {result.frame: fromResult(result) for result in results}
 
 
+def readMask(folder: Path) -> BoolArray:
+    """The vessels (rows, columns) of the frame that was registered. Raises InputError when they are not there."""
+    from VesselRegistrationLib.xray_reading import read_xray_run
+
+    return np.asarray(read_xray_run(folder / RESULT_FOLDER / "mask.png").frames[0] > 0)
+
+
 def fromEntry(entry: dict[str, Any], firstFrame: int = 0) -> RegistrationResult:
     """One frame's part of a registration.json."""
     parts = entry["affineParts"] or {}
