@@ -162,7 +162,7 @@ class JobStep(Step):
             job.start()
             self._job, self._inputs = job, tuple(node.GetID() for node in inputs if node)
             self.say("")
-            self.progressBar.setFormat(_("Starting ..."))
+            self.progressBar.format = _("Starting ...")
             self.progressBar.value = 0
 
         if not self.attempt(start):
@@ -192,7 +192,7 @@ class JobStep(Step):
         if self._job is None:
             return
         self.progressBar.value = round(100 * float(values.get("progress", 0)))
-        self.progressBar.setFormat(str(values.get("message", "")) + " (%p %)")
+        self.progressBar.format = str(values.get("message", "")) + " (%p %)"
 
     def _onFinished(self, job: Any, code: int, accept: Callable[[Path, int], None]) -> None:
         if self._job is not job:

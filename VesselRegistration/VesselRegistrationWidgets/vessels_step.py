@@ -59,7 +59,7 @@ class VesselsStep(JobStep):
             "" if self.running else problem,
             _("Stop looking for vessels") if self.running else _("Find the vessels of the frame shown by the network"),
         )
-        self.ui.segmentButton.text = _("Cancel") if self.running else _("Find &vessels")
+        self.ui.segmentButton.text = _("Cancel") if self.running else _("Fi&nd vessels")
         self.progressBar.visible = self.running
         unfit = self.logic.vesselsProblem(parameters) if parameters.segmentation else ""
         self.summarize(parameters.segmentation.GetName() if parameters.segmentation and not unfit else "")

@@ -105,7 +105,7 @@ class VesselRegistrationRegisterTest(VesselRegistrationGuiCase):
         self.assertFalse(self.widget.vessels.running)
         self.assertIn("were not installed", self.ui.vesselsMessageLabel.text)
         self.assertIn("were not installed", self.ui.statusLabel.text)
-        self.assertEqual(self.ui.segmentButton.text, "Find &vessels")
+        self.assertEqual(self.ui.segmentButton.text, "Fi&nd vessels")
 
     def test_a_job_that_fails_says_why_in_one_line(self) -> None:
         with mock.patch.object(self.widget.logic, "registrationArguments", return_value=["register", "--nonsense"]):
