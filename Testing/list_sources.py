@@ -6,7 +6,7 @@ With --check, prints the lists that differ and returns 1. Packages, resources an
     <Module>/<Module>.py, <Module>/<Module>{Lib,MRML,Widgets}/**.py   MODULE_PYTHON_SCRIPTS
     <Module>/Resources/**                                            MODULE_PYTHON_RESOURCES
     <Module>/Testing/Python/*Test.py                                 TEST_SCRIPTS
-    Testing/SlicerHost/Tests/*Test.py                              TEST_SCRIPTS
+    Testing/SlicerHost/Tests/test_*.py                               TEST_SCRIPTS
     Resources/**, but for icons and screenshots                      RESOURCE_FILES
 """
 
@@ -58,7 +58,7 @@ def expected_lists(root: Path = ROOT) -> dict[tuple[str, str], list[str]]:
         lists[f"{module}/CMakeLists.txt", "MODULE_PYTHON_RESOURCES"] = resources
         tests = below(files, Path(module, "Testing/Python"), "*Test.py")
         lists[f"{module}/Testing/Python/CMakeLists.txt", "TEST_SCRIPTS"] = tests
-    lists[f"{HOST_TESTS.as_posix()}/CMakeLists.txt", "TEST_SCRIPTS"] = below(files, HOST_TESTS, "*Test.py")
+    lists[f"{HOST_TESTS.as_posix()}/CMakeLists.txt", "TEST_SCRIPTS"] = below(files, HOST_TESTS, "test_*.py")
     data = [name for name in below(files, Path("Resources")) if Path(name).parts[0] not in NOT_PACKAGED]
     lists["Resources/CMakeLists.txt", "RESOURCE_FILES"] = data
     return lists

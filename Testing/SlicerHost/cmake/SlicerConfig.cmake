@@ -24,6 +24,12 @@ if(NOT SlicerHost_PYTHON)
 endif()
 set(SlicerHost_TEST_TIMEOUT 600 CACHE STRING "Seconds after which a test on the host counts as failed")
 
+set(SlicerHost_ENVIRONMENT OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1)
+if(CMAKE_HOST_SYSTEM_NAME STREQUAL Linux)
+  # No X server: Qt paints into memory, and VTK renders through EGL.
+  list(APPEND SlicerHost_ENVIRONMENT QT_QPA_PLATFORM=offscreen VTK_DEFAULT_OPENGL_WINDOW=vtkEGLRenderWindow)
+endif()
+
 set(Slicer_VERSION_MAJOR 5)
 set(Slicer_VERSION_MINOR 13)
 set(Slicer_VERSION "${Slicer_VERSION_MAJOR}.${Slicer_VERSION_MINOR}")

@@ -24,13 +24,8 @@ endfunction()
 # Adds the test `name`: the host with "--no-splash --testing" and further arguments.
 function(_slicer_host_add_test name)
   add_test(NAME "${name}" COMMAND ${Slicer_LAUNCHER_EXECUTABLE} --no-splash --testing ${ARGN})
-  set(environment OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1)
-  if(CMAKE_HOST_SYSTEM_NAME STREQUAL Linux)
-    # No X server: Qt paints into memory, and VTK renders through EGL.
-    list(APPEND environment QT_QPA_PLATFORM=offscreen VTK_DEFAULT_OPENGL_WINDOW=vtkEGLRenderWindow)
-  endif()
   set_tests_properties("${name}" PROPERTIES
-    ENVIRONMENT "${environment}"
+    ENVIRONMENT "${SlicerHost_ENVIRONMENT}"
     # A file whose tests were not found proves nothing, although unittest calls it a success.
     FAIL_REGULAR_EXPRESSION "Ran 0 tests"
     RUN_SERIAL TRUE

@@ -12,12 +12,15 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 LISTS = list_sources.expected_lists()
-TEST_FILES = [
+REGISTERED = [
     (Path(file).parent / entry).as_posix()
     for (file, name), found in LISTS.items()
     if name == "TEST_SCRIPTS"
     for entry in found
 ]
+TEST_FILES = sorted(
+    {*REGISTERED, *(path.as_posix() for path in list_sources.project_files() if path.match("test_*.py"))}
+)
 
 
 @pytest.mark.parametrize(("file", "name"), LISTS)
@@ -61,8 +64,8 @@ def test_modules_in_one_folder_do_not_overwrite_each_other() -> None:
             seen |= staged
 
 
-def asserting_methods(path: Path) -> dict[str, bool]:
-    """test_* methods of a file's TestCases, and whether each asserts, itself or through a method of its own file."""
+def asserting_tests(path: Path) -> dict[str, bool]:
+    """A file's functions and methods test_*, and whether each asserts, itself or through a function of its own file."""
     functions = {
         node.name: node
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -70,21 +73,35 @@ def asserting_methods(path: Path) -> dict[str, bool]:
     }
 
     def asserts(name: str, seen: frozenset[str] = frozenset()) -> bool:
+        nodes = list(ast.walk(functions[name]))
         called = {
             node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            for node in ast.walk(functions[name])
+            for node in nodes
             if isinstance(node, ast.Call)
         }
-        own = {other for other in called if other in functions and other not in seen}
-        return any(other.startswith(("assert", "fail")) for other in called) or any(
-            asserts(other, seen | {name}) for other in own - {name}
-        )
+        if any(isinstance(node, ast.Assert) for node in nodes):
+            return True
+        if any(other.startswith(("assert", "fail")) or other == "raises" for other in called):
+            return True
+        return any(asserts(other, seen | {name}) for other in called & functions.keys() - seen - {name})
 
     return {name: asserts(name) for name in functions if name.startswith("test_")}
 
 
 @pytest.mark.parametrize("name", TEST_FILES)
-def test_every_registered_test_asserts(name: str) -> None:
-    methods = asserting_methods(ROOT / name)
-    assert methods, "no test_* method"
-    assert [method for method, asserts in methods.items() if not asserts] == []
+def test_every_test_asserts(name: str) -> None:
+    tests = asserting_tests(ROOT / name)
+    assert tests, "no test in it"
+    assert [test for test, asserts in tests.items() if not asserts] == []
+
+
+def test_a_test_without_an_assertion_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "LazyTest.py"
+    path.write_text(
+        "class Lazy:\n"
+        "    def test_nothing(self):\n        print('fine')\n"
+        "    def test_itself(self):\n        self.assertEqual(1, 1)\n"
+        "    def test_by_another(self):\n        self.checked()\n"
+        "    def checked(self):\n        assert self\n"
+    )
+    assert asserting_tests(path) == {"test_nothing": False, "test_itself": True, "test_by_another": True}
