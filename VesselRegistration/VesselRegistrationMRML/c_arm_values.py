@@ -62,12 +62,13 @@ def number(geometry: FrameGeometry, name: str) -> float | None:
 
 
 def read(parameters: Any, geometry: RunGeometry, frame: int) -> None:
-    """Show a frame's values in the parameter node; what is missing leaves the number that is there."""
+    """Show a frame's values in the parameter node; what is missing shows the default, never another run's number."""
     view = geometry.frame(frame)
     for name in VALUES:
         known = number(view, name)
-        if known is not None and getattr(parameters, name) != known:
-            setattr(parameters, name, known)
+        shown = parameters.default(name).value if known is None else known
+        if getattr(parameters, name) != shown:
+            setattr(parameters, name, shown)
 
 
 def sources(geometry: RunGeometry, frame: int) -> dict[str, GeometrySource]:
