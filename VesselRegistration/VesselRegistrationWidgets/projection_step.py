@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
 from VesselRegistrationWidgets.step import Step, explain
@@ -18,6 +21,7 @@ class ProjectionStep(Step):
     def connectWidgets(self) -> None:
         self.ui.drawRoiButton.connect("clicked(bool)", self.draw)
         self.ui.fitRoiButton.connect("clicked()", self.fit)
+        self._former: Any = None
         self._interaction = slicer.app.applicationLogic().GetInteractionNode()
         self._observer = self._interaction.AddObserver(
             slicer.vtkMRMLInteractionNode.InteractionModeChangedEvent, lambda *_: self.showPlacing()
@@ -35,6 +39,7 @@ class ProjectionStep(Step):
             self.showPlacing()
             return
         roi = self.parameters.roi
+        self._former = (_copied(roi.GetObjectToNodeMatrix()), tuple(roi.GetSize()))
         roi.RemoveAllControlPoints()
         selection = slicer.app.applicationLogic().GetSelectionNode()
         selection.SetReferenceActivePlaceNodeClassName("vtkMRMLMarkupsROINode")
@@ -54,14 +59,23 @@ class ProjectionStep(Step):
             self.say("")
 
     def showPlacing(self) -> None:
-        """Keep the Draw button down while the mouse draws."""
+        """Keep the Draw button down while the mouse draws; what was given up half way is as it was before."""
         selection = slicer.app.applicationLogic().GetSelectionNode()
         roi = self.parameters.roi if self.parameters is not None else None
-        self.ui.drawRoiButton.checked = bool(
+        placing = bool(
             roi
             and self._interaction.GetCurrentInteractionMode() == slicer.vtkMRMLInteractionNode.Place
             and selection.GetActivePlaceNodeID() == roi.GetID()
         )
+        self.ui.drawRoiButton.checked = placing
+        if placing or self._former is None:
+            return
+        matrix, size = self._former
+        self._former = None
+        if roi and max(roi.GetSize()) == 0:
+            roi.RemoveAllControlPoints()
+            roi.SetAndObserveObjectToNodeMatrix(matrix)
+            roi.SetSize(*size)
 
     def refresh(self) -> None:
         parameters = self.parameters
@@ -78,3 +92,9 @@ class ProjectionStep(Step):
     def _missing(self) -> str:
         missing = self.logic.missingGeometry(self.parameters)
         return _("Enter the missing C-arm values first (step 2)") if missing else ""
+
+
+def _copied(matrix: Any) -> Any:
+    copy = vtk.vtkMatrix4x4()
+    copy.DeepCopy(matrix)
+    return copy

@@ -1,7 +1,5 @@
 """Step 2 by clicking: values in the clinicians' words, live, each with where it came from."""
 
-# ruff: noqa: PT009
-
 from __future__ import annotations
 
 import slicer

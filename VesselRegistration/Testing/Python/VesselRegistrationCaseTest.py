@@ -1,7 +1,5 @@
 """Step 1 by clicking: the sample case, files, nodes of the scene, and what cannot be loaded."""
 
-# ruff: noqa: PT009
-
 from __future__ import annotations
 
 import tempfile

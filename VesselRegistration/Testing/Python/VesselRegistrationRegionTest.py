@@ -1,7 +1,5 @@
 """Step 3 by clicking: the region of interest drawn and dragged in the slice view with the mouse, read in pixels."""
 
-# ruff: noqa: PT009
-
 from __future__ import annotations
 
 import slicer
@@ -48,7 +46,10 @@ class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
         for number in (x, y, width, height):
             self.assertIn(str(number), self.ui.roiPixelsLabel.text)
 
-    def test_drawing_can_be_given_up(self) -> None:
+    def test_drawing_can_be_given_up_and_the_region_is_as_before(self) -> None:
+        self.ui.fitRoiButton.click()
+        self.settle()
+        before = self.region()
         self.ui.drawRoiButton.click()
         self.settle()
         self.ui.drawRoiButton.click()
@@ -56,6 +57,7 @@ class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
         interaction = slicer.app.applicationLogic().GetInteractionNode()
         self.assertNotEqual(interaction.GetCurrentInteractionMode(), slicer.vtkMRMLInteractionNode.Place)
         self.assertFalse(self.ui.drawRoiButton.checked)
+        self.assertEqual(self.region(), before)
 
     def test_a_side_dragged_by_its_handle_moves_that_side_alone(self) -> None:
         self.ui.fitRoiButton.click()

@@ -1,7 +1,5 @@
 """Steps 4 and 5 by clicking: vessels found, the model registered, a refusal, a cancel, a missing package, no inputs."""
 
-# ruff: noqa: PT009
-
 from __future__ import annotations
 
 from unittest import mock

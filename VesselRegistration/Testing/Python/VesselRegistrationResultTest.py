@@ -1,7 +1,5 @@
 """Step 6 by clicking: outline and colors, before and after, the C-arm view, adjustment by hand, frames."""
 
-# ruff: noqa: PT009
-
 from __future__ import annotations
 
 from typing import Any

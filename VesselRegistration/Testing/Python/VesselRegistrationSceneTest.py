@@ -1,7 +1,5 @@
 """Step 7 and the life of the scene: saved, closed, opened again, inputs deleted, the module reloaded."""
 
-# ruff: noqa: PT009
-
 from __future__ import annotations
 
 import sys
