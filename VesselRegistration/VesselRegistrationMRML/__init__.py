@@ -12,10 +12,11 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-_COMPUTING = {
+_ON_DEMAND = {
     "c_arm_values",
     "case",
     "geometry_node",
+    "layout",
     "pictures",
     "placement",
     "pose_history",
@@ -27,6 +28,6 @@ _COMPUTING = {
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name in _COMPUTING:
+    if name in _ON_DEMAND:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,8 +21,10 @@ class PictureLogic:
         cArm = self.cArm(p)
         if cArm is None or p.model is None:
             return None
+        scene = self.sceneOf(p)
         if p.projection is None:
-            p.projection = self.sceneOf(p).AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Model projection")
+            p.projection = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Model projection")
+            parts.views.showInSlice(scene, parts.layout.PROJECTION_VIEW, p.projection)
         model = parts.case.vesselModel(p.model)
         parts.pictures.updateProjection(p.projection, model, parts.placement.poseLps(self.shownPoseNode(p)), cArm)
         return p.projection
@@ -122,9 +124,8 @@ class PictureLogic:
         """Show and hide as the parameter node says."""
         if p.outline is not None and p.outline.GetDisplayNode():
             p.outline.GetDisplayNode().SetVisibility(p.showOutline)
-        opacity = p.overlayOpacity if p.showOverlay else 0.0
-        parts.views.showInSlice(self.sceneOf(p), parts.views.FLUOROSCOPY_VIEW, p.xray, p.overlay, opacity)
-        parts.views.showInSlice(self.sceneOf(p), parts.views.PROJECTION_VIEW, p.projection)
+        if p.xray is not None:
+            parts.views.labelOver(p.xray, p.overlay, p.overlayOpacity if p.showOverlay else 0.0)
         # The vessels' own fill would hide which of them the model meets.
         if p.segmentation is not None and p.segmentation.GetDisplayNode():
             covered = p.showOverlay and p.overlay is not None and p.model is not None
@@ -137,14 +138,16 @@ class PictureLogic:
 
     def showLayout(self, p: Any) -> None:
         """Arrange the views: fluoroscopy, projection and 3-D."""
-        parts.views.showLayout(self.sceneOf(p))
+        parts.layout.show(self.sceneOf(p))
+        parts.views.showInSlice(self.sceneOf(p), parts.layout.FLUOROSCOPY_VIEW, p.xray)
+        parts.views.showInSlice(self.sceneOf(p), parts.layout.PROJECTION_VIEW, p.projection)
         self.fitSliceViews(p)
 
     def fitSliceViews(self, p: Any) -> None:
         """Face the detector in both slice views and show the whole picture."""
         cArm = self.cArm(p)
         self.updateVisibility(p)
-        for name in (parts.views.FLUOROSCOPY_VIEW, parts.views.PROJECTION_VIEW):
+        for name in (parts.layout.FLUOROSCOPY_VIEW, parts.layout.PROJECTION_VIEW):
             node = parts.views.sliceNode(self.sceneOf(p), name)
             if node is not None and cArm is not None:
                 parts.views.fitSlice(node, cArm)
@@ -152,7 +155,7 @@ class PictureLogic:
     def show3D(self, p: Any) -> None:
         """Show the X-ray picture standing at the detector in 3-D, and look at it and the model from aside."""
         scene, cArm = self.sceneOf(p), self.cArm(p)
-        fluoroscopy = parts.views.sliceNode(scene, parts.views.FLUOROSCOPY_VIEW)
+        fluoroscopy = parts.views.sliceNode(scene, parts.layout.FLUOROSCOPY_VIEW)
         if fluoroscopy is None or cArm is None:
             return
         fluoroscopy.SetSliceVisible(True)
@@ -167,7 +170,7 @@ class PictureLogic:
         if camera is None or cArm is None:
             return
         if on:
-            fluoroscopy = parts.views.sliceNode(self.sceneOf(p), parts.views.FLUOROSCOPY_VIEW)
+            fluoroscopy = parts.views.sliceNode(self.sceneOf(p), parts.layout.FLUOROSCOPY_VIEW)
             if fluoroscopy is not None:
                 fluoroscopy.SetSliceVisible(True)
             parts.views.cArmCamera(camera, cArm, aspect)
@@ -196,7 +199,7 @@ class PictureLogic:
             return
         if p.roi is not None and roi is not None:
             parts.placement.placeRoi(p.roi, RegionOfInterest(*roi), cArm)
-        for name in (parts.views.FLUOROSCOPY_VIEW, parts.views.PROJECTION_VIEW):
+        for name in (parts.layout.FLUOROSCOPY_VIEW, parts.layout.PROJECTION_VIEW):
             node = parts.views.sliceNode(scene, name)
             if node is not None:
                 parts.views.alignSlice(node, cArm)

@@ -14,43 +14,8 @@ import vtk
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationMRML.placement import LPS_TO_RAS, matrixFromArray, pictureToRas, sliceToRas, sourceRas
 
-FLUOROSCOPY_VIEW, PROJECTION_VIEW = "Red", "Yellow"
-LAYOUT_ID = 20577
-"""Any number that no other layout has."""
 MARGIN = 1.03
 """Room around the picture in a view."""
-
-_SLICE = """
-<view class="vtkMRMLSliceNode" singletontag="{tag}">
-  <property name="orientation" action="default">Axial</property>
-  <property name="viewlabel" action="default">{label}</property>
-  <property name="viewcolor" action="default">{color}</property>
-</view>"""
-LAYOUT = f"""
-<layout type="horizontal" split="true">
-  <item splitSize="600">{_SLICE.format(tag=FLUOROSCOPY_VIEW, label="R", color="#F34A33")}</item>
-  <item splitSize="400">
-    <layout type="vertical" split="true">
-      <item splitSize="500">
-        <view class="vtkMRMLViewNode" singletontag="1">
-          <property name="viewlabel" action="default">1</property>
-        </view>
-      </item>
-      <item splitSize="500">{_SLICE.format(tag=PROJECTION_VIEW, label="Y", color="#EDD54C")}</item>
-    </layout>
-  </item>
-</layout>"""
-"""Fluoroscopy on the left; 3-D above the model's projection on the right."""
-
-
-def showLayout(scene: Any) -> None:
-    """Arrange the views for registering: fluoroscopy, projection and 3-D."""
-    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
-    if layout is None:
-        return
-    if not layout.IsLayoutDescription(LAYOUT_ID):
-        layout.AddLayoutDescription(LAYOUT_ID, LAYOUT)
-    layout.SetViewArrangement(LAYOUT_ID)
 
 
 def sliceNode(scene: Any, view: str) -> Any | None:
@@ -87,16 +52,25 @@ def fitSlice(node: Any, cArm: CArm) -> None:
     alignSlice(node, cArm)
 
 
-def showInSlice(scene: Any, view: str, background: Any | None, label: Any | None = None, opacity: float = 1.0) -> None:
-    """Choose what a slice view shows."""
+def showInSlice(scene: Any, view: str, background: Any | None) -> None:
+    """Let a slice view show a volume alone."""
     composite = compositeNode(scene, view)
     if composite is None:
         return
     composite.SetLinkedControl(False)
     composite.SetBackgroundVolumeID(background.GetID() if background else None)
     composite.SetForegroundVolumeID(None)
-    composite.SetLabelVolumeID(label.GetID() if label else None)
-    composite.SetLabelOpacity(opacity)
+    composite.SetLabelVolumeID(None)
+
+
+def labelOver(background: Any, label: Any | None, opacity: float) -> None:
+    """Lay a label map over a volume in every slice view that shows it; views that show something else are left."""
+    scene = background.GetScene()
+    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
+        composite = scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode")
+        if composite.GetBackgroundVolumeID() == background.GetID():
+            composite.SetLabelVolumeID(label.GetID() if label else None)
+            composite.SetLabelOpacity(opacity)
 
 
 def camera(viewNode: Any) -> Any | None:
