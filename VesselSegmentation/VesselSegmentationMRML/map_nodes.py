@@ -37,13 +37,14 @@ def storeMaps(volumeNode: Any, maps: Mapping[int, np.ndarray], kind: MapKind, ma
     """
     name = f"{volumeNode.GetName()} {kind.name}"
     browser = run_nodes.browserOf(volumeNode)
-    if mapNode is not None and run_nodes.browserOf(mapNode) is not browser:
+    if not segment_nodes.belongsTo(mapNode, volumeNode):
         mapNode = None
     if browser is None:
         node = mapNode or volumeNode.GetScene().AddNewNodeByClass(run_nodes.VOLUME_CLASS, name)
         _setPixels(node, next(iter(maps.values())), volumeNode)
     else:
         node = storeInRun(volumeNode, mapNode, name, {frame: _mapItem(values, name) for frame, values in maps.items()})
+    segment_nodes.markAs(node, volumeNode)
     _color(node, kind)
     return node
 

@@ -95,7 +95,7 @@ def storeOverlay(volumeNode: Any, pairs: dict[int, tuple[np.ndarray, np.ndarray]
     """The three colors as a label map; for a run, the node that follows its browser."""
     labels = {frame: _labels(*masks) for frame, masks in pairs.items()}
     name, browser = f"{volumeNode.GetName()} comparison", run_nodes.browserOf(volumeNode)
-    if node is not None and run_nodes.browserOf(node) is not browser:
+    if not segment_nodes.belongsTo(node, volumeNode):
         node = None
     if browser is None:
         node = node or volumeNode.GetScene().AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", name)
@@ -107,6 +107,7 @@ def storeOverlay(volumeNode: Any, pairs: dict[int, tuple[np.ndarray, np.ndarray]
             items[frame] = slicer.vtkMRMLLabelMapVolumeNode()
             _fill(items[frame], values)
         node = map_nodes.storeInRun(volumeNode, node, name, items)
+    segment_nodes.markAs(node, volumeNode)
     if node.GetDisplayNode() is None:
         node.CreateDefaultDisplayNodes()
     node.GetDisplayNode().SetAndObserveColorNodeID(_colorNode(volumeNode.GetScene()).GetID())

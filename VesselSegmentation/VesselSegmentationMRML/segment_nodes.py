@@ -27,7 +27,7 @@ TERMINOLOGY = (
 )
 TAG = "VesselSegmentation."
 """Start of the segment's tags that say how it was made."""
-GEOMETRY_TOLERANCE = 1e-3
+PICTURE_ROLE = "VesselSegmentation.picture"
 
 
 def setVessel(
@@ -115,17 +115,35 @@ def storeMasks(
 
     segmentationNode: updated when it belongs to this picture or run, or to none; otherwise a new one is made.
     """
-    node = segmentationNode
-    if node is not None and (browser := run_nodes.browserOf(node)) and browser is not run_nodes.browserOf(volumeNode):
-        node = None  # another run's masks stay as they are
+    # Another run's masks stay as they are.
+    node = segmentationNode if mayHold(segmentationNode, volumeNode) else None
     if run_nodes.browserOf(volumeNode) is None:
         node = node or _newSegmentation(volumeNode)
         setVessel(node, next(iter(masks.values())), _matrixOf(volumeNode), tags)
     else:
         node = _storeInRun(volumeNode, masks, node, tags)
     node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    markAs(node, volumeNode)
     _show(node)
     return node
+
+
+def markAs(node: Any, volumeNode: Any) -> None:
+    """Remember which picture or run a result belongs to."""
+    node.SetNodeReferenceID(PICTURE_ROLE, volumeNode.GetID())
+
+
+def belongsTo(node: Any, volumeNode: Any) -> bool:
+    """Whether a result was made of this picture or run."""
+    return node is not None and node.GetNodeReference(PICTURE_ROLE) is volumeNode
+
+
+def mayHold(node: Any, volumeNode: Any) -> bool:
+    """Whether results of this picture or run may go into a node without overwriting those of another."""
+    if node is None or node.GetScene() is None:
+        return False
+    picture, browser = node.GetNodeReference(PICTURE_ROLE), run_nodes.browserOf(node)
+    return picture in (None, volumeNode) and browser in (None, run_nodes.browserOf(volumeNode))
 
 
 def segmentedFrames(segmentationNode: Any) -> list[int]:

@@ -157,6 +157,17 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
             p.xray = run
         return run
 
+    def chooseResultsOf(self, p: VesselSegmentationParameterNode, volumeNode: Any) -> None:
+        """Choose what was made of a run before, and nothing that belongs to another one."""
+        for name in ("segmentation", "probability", "attention", "comparison"):
+            node = getattr(p, name)
+            if node is not None and not segment_nodes.mayHold(node, volumeNode):
+                setattr(p, name, None)
+        if p.segmentation is None:
+            nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode", volumeNode.GetScene())
+            own = [node for node in nodes if segment_nodes.belongsTo(node, volumeNode) and node is not p.reference]
+            p.segmentation = own[0] if own else None
+
     def networkFolder(self, p: VesselSegmentationParameterNode) -> Path:
         """The network that will be used: one's own, else the shipped one of the field of view. Raises WeightsError."""
         from VesselSegmentationLib.errors import WeightsError
