@@ -21,6 +21,7 @@ OWN_PACKAGES = ("VesselRegistrationLib", "VesselRegistrationMRML", "VesselRegist
 for _name in [name for name in sys.modules if name.partition(".")[0] in OWN_PACKAGES]:
     del sys.modules[_name]
 
+from VesselRegistrationMRML import layout  # noqa: E402
 from VesselRegistrationMRML.registration_logic import VesselRegistrationLogic  # noqa: E402
 from VesselRegistrationWidgets.main_widget import VesselRegistrationWidget  # noqa: E402
 
@@ -38,7 +39,13 @@ class VesselRegistration(ScriptedLoadableModule):
         self.parent.contributors = [_("The VesselRegistration developers")]
         self.parent.helpText = _helpText()
         self.parent.acknowledgementText = _acknowledgementText()
-        slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", onStartupCompleted)
+
+
+def onStartupCompleted() -> None:
+    """What must be known before the module is opened: its arrangement of views, and the sample case."""
+    layout.register(slicer.mrmlScene)
+    registerSampleData()
 
 
 def registerSampleData() -> None:

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
 from slicer.util import VTKObservationMixin
 
+from VesselRegistrationMRML import layout
 from VesselRegistrationMRML.registration_logic import VesselRegistrationLogic
 from VesselRegistrationWidgets.c_arm_step import CArmStep
 from VesselRegistrationWidgets.case_step import CaseStep
@@ -24,7 +25,6 @@ from VesselRegistrationWidgets.vessels_step import VesselsStep
 
 NOTICE_STYLE = "background-color: #fff0c7; color: #533f00; font-weight: bold; border-radius: 3px;"
 ANGLE_STYLE = "font-size: 14pt; font-weight: bold;"
-FLUOROSCOPY_VIEW = "Red"
 
 
 class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -41,6 +41,7 @@ class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
     def setup(self) -> None:
         """Called when the module is opened for the first time."""
         ScriptedLoadableModuleWidget.setup(self)
+        layout.register(slicer.mrmlScene)
         panel = slicer.util.loadUI(self.resourcePath("UI/VesselRegistration.ui"))
         self.layout.addWidget(panel)
         self.ui = slicer.util.childWidgetVariables(panel)
@@ -48,7 +49,7 @@ class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.ui.noticeLabel.setStyleSheet(NOTICE_STYLE)
         self.ui.angleLabel.setStyleSheet(ANGLE_STYLE)
         self.logic = VesselRegistrationLogic()
-        self.cornerText = CornerText(FLUOROSCOPY_VIEW)
+        self.cornerText = CornerText(layout.FLUOROSCOPY_VIEW)
         self.live = LiveUpdate(self)
         self._makeSteps()
         self._observeScene()
@@ -115,7 +116,7 @@ class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
             step.stopWithoutInputs()
         self.live.schedule()
 
-    def onLayoutChanged(self, layout: int) -> None:
+    def onLayoutChanged(self, _layout: int) -> None:
         """Views come and go with layouts."""
         self.live.schedule()
 
@@ -156,7 +157,7 @@ class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         """What the corner of the fluoroscopy view says, if that view shows our run."""
         volume = self.parameters.xray
         composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
-        shown = [node.GetBackgroundVolumeID() for node in composites if node.GetLayoutName() == FLUOROSCOPY_VIEW]
+        shown = [node.GetBackgroundVolumeID() for node in composites if node.GetLayoutName() == layout.FLUOROSCOPY_VIEW]
         return self.logic.angleText(self.parameters) if volume and volume.GetID() in shown else ""
 
     def status(self, text: str, tone: Tone = Tone.NEUTRAL) -> None:
