@@ -11,13 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import slicer
-from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6 import QtCore, QtWidgets
 
 from .command_line import CommandOptions
 from .errors import errorLog
 from .signals import SignalSource
 
 _HOME = Path(__file__).resolve().parent.parent
+
+
+def qtCall(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a Qt function with what module code holds; the answer is what module code may hold."""
+    from qt_layer.binding.calls import call
+
+    return call(name, function, arguments, {})
 
 
 class ProcessEnvironment:
@@ -289,11 +296,11 @@ class Application(SignalSource):
 
     def topLevelWidgets(self) -> tuple[Any, ...]:
         """All top-level widgets."""
-        return tuple(self._qt.topLevelWidgets())
+        return qtCall("topLevelWidgets", self._qt.topLevelWidgets)
 
     def setOverrideCursor(self, cursor: Any, /) -> None:
         """Show another mouse cursor everywhere."""
-        self._qt.setOverrideCursor(QtGui.QCursor(cursor))
+        qtCall("setOverrideCursor", self._qt.setOverrideCursor, cursor)
 
     def restoreOverrideCursor(self) -> None:
         """Undo one `setOverrideCursor`."""
@@ -306,7 +313,7 @@ class Application(SignalSource):
 
 def _forward(name: str) -> Callable[..., Any]:
     def call(self: Application, *arguments: Any) -> Any:
-        return getattr(self._qt, name)(*arguments)
+        return qtCall(name, getattr(self._qt, name), *arguments)
 
     call.__name__ = name
     call.__doc__ = f"QApplication.{name}."
@@ -318,7 +325,7 @@ for _name in ("activeWindow", "activePopupWidget", "activeModalWidget", "focusWi
               "desktopSettingsAware", "setFont", "sendPostedEvents", "doubleClickInterval"):  # fmt: skip
     setattr(Application, _name, _forward(_name))
 for _name in ("palette", "font", "styleSheet", "windowIcon", "layoutDirection"):
-    setattr(Application, _name, property(lambda self, _name=_name: getattr(self._qt, _name)()))
+    setattr(Application, _name, property(lambda self, _name=_name: qtCall(_name, getattr(self._qt, _name))))
 
 
 def runPythonAndReport(run: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ import slicer
 from .application import Application
 from .command_line import CommandOptions
 from .modules import ModuleManager
-from .scripted_modules import makeWidgetClass, qSlicerScriptedLoadableModule
+from .scripted_modules import qSlicerScriptedLoadableModule
 
 _HERE = Path(__file__).resolve().parent
 
@@ -32,6 +32,7 @@ def inject(options: CommandOptions, startupEnvironment: dict[str, str]) -> Appli
     slicer.modules = _modulesNamespace()
     _setUpScene(app)
     qt_layer.install(slicer)
+    slicer.util.loadUI = qt_layer.loadUI
     slicer.__path__.append(str(_HERE / "slicer"))
     _addClasses()
     app._moduleManager = ModuleManager()
@@ -52,14 +53,12 @@ def _modulesNamespace() -> Any:
 
 
 def _addClasses() -> None:
+    import qt_layer
+
     from .loadable_modules import qSlicerLoadableModule
+    from .module_widget import qSlicerScriptedLoadableModuleWidget
 
-    base = getattr(slicer, "qSlicerAbstractModuleWidget", None) or getattr(slicer, "qSlicerWidget", None)
-    if base is None:
-        import qt
-
-        base = qt.QWidget
-    slicer.qSlicerScriptedLoadableModuleWidget = makeWidgetClass(base)
+    slicer.qSlicerScriptedLoadableModuleWidget = qt_layer.classFor(qSlicerScriptedLoadableModuleWidget)
     slicer.qSlicerScriptedLoadableModule = qSlicerScriptedLoadableModule
     slicer.qSlicerLoadableModule = qSlicerLoadableModule
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import logging
 import os
@@ -77,6 +76,7 @@ def _createMainWindow(app: Any, options: CommandOptions) -> Any:
     layoutManager = qt_layer.createLayoutManager(app.mrmlScene(), app.applicationLogic())
     app.setLayoutManager(layoutManager)
     window = qt_layer.createMainWindow(layoutManager)
+    window.objectName = "qSlicerMainWindow"
     selector = ModuleSelector(window)
     # A C++ object takes no new attributes; the window keeps its selector below Python's attribute check.
     window.__dict__["moduleSelector"] = lambda: selector
@@ -181,7 +181,6 @@ def _end(app: Any, code: int) -> int:
     if errorLog.occurred and app.testingEnabled():
         code = code or 1
     gc.collect()
-    atexit._run_exitfuncs()
     app._folder.cleanup()
     sys.stdout.flush()
     sys.stderr.flush()

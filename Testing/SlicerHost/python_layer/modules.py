@@ -191,6 +191,7 @@ class ModuleManager(SignalSource):
     def __init__(self) -> None:
         super().__init__()
         self._modules: dict[str, AbstractModule] = {}
+        self._unloaded: list[AbstractModule] = []
         self._factory = FactoryManager(self)
         self._seal()
 
@@ -220,6 +221,7 @@ class ModuleManager(SignalSource):
         module = self._modules[name]
         self._signals["moduleAboutToBeUnloaded(QString)"].emit(name)
         module.dropRepresentations()
+        self._unloaded.append(module)  # views may still refer to its logic
         del self._modules[name]
         delattr(slicer.modules, name.lower())
 

@@ -33,7 +33,7 @@ class qSlicerScriptedLoadableModule(AbstractModule):
     def instantiate(self) -> None:
         """Import the file and make the module's class; errors of either propagate."""
         module = importModule(self.name, self.path)
-        self._instance = _classOf(module, self.name)(self)
+        self._instance = classOf(module, self.name)(self)
         setattr(slicer.modules, f"{self.name}Instance", self._instance)
         self.widgetRepresentationCreationEnabled = hasattr(module, f"{self.name}Widget")
 
@@ -73,97 +73,11 @@ def importModule(name: str, path: str) -> ModuleType:
     return module
 
 
-def _classOf(module: ModuleType, name: str) -> Any:
+def classOf(module: ModuleType, name: str) -> Any:
     found = getattr(module, name, None)
     if found is None:
         raise RuntimeError(f"class {name} was not found in file {module.__file__}")
     return found
-
-
-def makeWidgetClass(base: type) -> type:
-    """qSlicerScriptedLoadableModuleWidget on top of the Qt layer's widget class."""
-    import qt
-
-    class qSlicerScriptedLoadableModuleWidget(base):  # type: ignore[misc, valid-type]
-        """Stand-in for the C++ half of a scripted module's widget: the `parent` its class gets."""
-
-        def __init__(self, parent: Any = None) -> None:
-            super().__init__() if parent is None else super().__init__(parent)
-            self.__dict__["_host"] = {"self": None, "path": "", "module": None}
-            self.setLayout(qt.QVBoxLayout())
-
-        def self(self) -> Any:
-            """The instance of the module's Python widget class."""
-            return self._host["self"]
-
-        def pythonSource(self) -> str:
-            """Path of the module file."""
-            return self._host["path"]
-
-        def setPythonSource(self, path: str, className: str = "", /) -> bool:
-            """Make the Python widget of a module file."""
-            name = Path(path).stem
-            className = className or (name if name.endswith("Widget") else f"{name}Widget")
-            module = importModule(name, path)
-            instance = _classOf(module, className)(self)
-            self._host.update(self=instance, path=path)
-            setattr(slicer.modules, className, instance)
-            return True
-
-        def module(self) -> Any:
-            """The module."""
-            return self._host["module"]
-
-        def moduleName(self) -> str:
-            """Name of the module."""
-            return self._host["module"].name
-
-        def logic(self) -> Any:
-            """The C++ logic of the module."""
-            return self._host["module"].logic()
-
-        def setModule(self, module: Any, /) -> None:
-            """Set the module and call `setup`."""
-            self._host["module"] = module
-            self.setup()
-
-        def reload(self) -> None:
-            """Make the Python widget anew from the module's present classes, and set it up."""
-            self.setPythonSource(self.pythonSource())
-            self.setup()
-
-        def setup(self) -> None:
-            """Call the Python widget's `setup`."""
-            self._call("setup")
-
-        def enter(self) -> None:
-            """Call the Python widget's `enter`."""
-            self._call("enter")
-
-        def exit(self) -> None:
-            """Call the Python widget's `exit`."""
-            self._call("exit")
-
-        def setEditedNode(self, node: Any, role: str = "", context: str = "", /) -> bool:
-            """Ask the Python widget to edit a node."""
-            return bool(self._call("setEditedNode", node, role, context))
-
-        def nodeEditable(self, node: Any, /) -> float:
-            """How well the Python widget can edit a node, 0 to 1."""
-            answer = self._call("nodeEditable", node)
-            return 0.5 if answer is None else float(answer)
-
-        def _call(self, name: str, *arguments: Any) -> Any:
-            method = getattr(self._host["self"], name, None)
-            if method is None:
-                return None
-            try:
-                return method(*arguments)
-            except Exception:  # noqa: BLE001  called from C++ in the application: printed, and the exit code tells
-                errorLog.reportCurrent()
-                return None
-
-    return qSlicerScriptedLoadableModuleWidget
 
 
 def findScriptedModules(paths: list[str], ignored: list[str], withTests: bool) -> list[str]:
