@@ -89,21 +89,27 @@ class ModuleCases(unittest.TestCase):
         self.assertIs(logic.getParameterNode(), first)
 
 
+def present():
+    """The module as it is imported now: reloading replaces it."""
+    return sys.modules["HostExample"]
+
+
 class SelectionCases(unittest.TestCase):
     """Switching and reloading modules, in the main window."""
 
     def test_switching_calls_exit_and_enter(self):
         slicer.util.selectModule("")
-        HostExample.EVENTS.clear()
+        present().EVENTS.clear()
         slicer.util.selectModule("HostExample")
         self.assertEqual(slicer.util.selectedModule(), "HostExample")
-        self.assertEqual(HostExample.EVENTS[-1], "enter")
+        self.assertEqual(present().EVENTS[-1], "enter")
         slicer.util.selectModule(slicer.modules.hostexample)
-        self.assertEqual(HostExample.EVENTS.count("enter"), 1)
+        self.assertEqual(present().EVENTS.count("enter"), 1)
         slicer.util.selectModule("")
-        self.assertEqual(HostExample.EVENTS[-1], "exit")
+        self.assertEqual(present().EVENTS[-1], "exit")
 
     def test_reloading_replaces_the_classes_and_the_widget(self):
+        old = present()
         before = slicer.util.getModuleWidget("HostExample")
         module = slicer.util.reloadScriptedModule("HostExample")
         after = slicer.util.getModuleWidget("HostExample")
@@ -111,16 +117,14 @@ class SelectionCases(unittest.TestCase):
         self.assertIs(type(after), module.HostExampleWidget)
         self.assertIs(sys.modules["HostExample"], module)
         self.assertIs(slicer.modules.HostExampleWidget, after)
-        self.assertEqual(HostExample.EVENTS[-1], "cleanup")
+        self.assertEqual(old.EVENTS[-1], "cleanup")
         self.assertEqual(module.EVENTS, ["setup"])
-        self.addCleanup(sys.modules.__setitem__, "HostExample", HostExample)
 
     def test_the_reload_button_works_in_developer_mode(self):
         import qt
 
         qt.QSettings().setValue("Developer/DeveloperMode", True)
         self.addCleanup(qt.QSettings().setValue, "Developer/DeveloperMode", False)
-        self.addCleanup(sys.modules.__setitem__, "HostExample", HostExample)
         slicer.util.reloadScriptedModule("HostExample")
         widget = slicer.util.getModuleWidget("HostExample")
         self.assertTrue(widget.developerMode)
