@@ -38,9 +38,11 @@ def install(slicer: Any) -> None:
 
 def createLayoutManager(scene: Any, applicationLogic: Any) -> Any:
     """The layout manager, wrapped for module code, with the views of the scene's layout."""
+    from .mrml.sequences import SequencePlayer
     from .views.layout_manager import qMRMLLayoutManager
 
     manager = qMRMLLayoutManager()
+    SequencePlayer(scene, applicationLogic, manager)
     manager._start(scene, applicationLogic)
     atexit.register(manager._close)
     return wrap(manager)

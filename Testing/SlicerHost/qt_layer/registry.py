@@ -12,7 +12,8 @@ from .binding import classFor
 
 _MODULES = (
     "widgets.numbers", "widgets.ranges", "widgets.collapsible", "widgets.paths", "widgets.buttons",
-    "mrml.base", "mrml.node_combo_box", "views.controllers", "views.slice_view", "views.threed_view",
+    "mrml.base", "mrml.node_combo_box", "mrml.sequences", "mrml.quantities", "mrml.segment_selector", "mrml.transforms",
+    "views.controllers", "views.slice_view", "views.threed_view",
     "views.layout_manager", "main_window",
 )
 

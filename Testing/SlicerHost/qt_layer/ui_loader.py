@@ -10,8 +10,9 @@ from PySide6 import QtUiTools
 from PySide6.QtCore import QBuffer, QByteArray, QFile, QIODevice, QObject
 from PySide6.QtWidgets import QWidget
 
-from .binding import wrap
+from .binding import classFor, wrap
 from .binding.signals import connectToSlot, hasSignal, normalized
+from .namespace import qtMember
 from .registry import standIns
 
 
@@ -96,20 +97,16 @@ def _isOwn(kind: type, propertyName: str) -> bool:
 
 
 def _setEnumerator(widget: Any, name: str, text: str) -> None:
-    from PySide6 import QtCore, QtWidgets
-
     number = 0
     for part in filter(None, (piece.strip() for piece in text.split("|"))):
         words = part.split("::")
-        holder = type(widget) if words[0].startswith(("ctk", "qMRML")) else None
-        if holder is None:
-            holder = QtCore.Qt if words[0] == "Qt" else getattr(QtWidgets, words[0], None)
-        value = holder
+        value: Any = classFor(type(widget)) if words[0].startswith(("ctk", "qMRML")) else qtMember(words[0])
         for word in words[1:]:
-            value = getattr(value, word, None)
+            inner = getattr(value, word, None)
+            value = value if isinstance(inner, type) else inner  # a scoped name goes through its enumeration
         if value is None:
             raise UiError(f"unknown enumerator '{part}' of property '{name}'")
-        number |= int(getattr(value, "value", value))
+        number |= int(value)
     if widget.metaObject().indexOfProperty(name) < 0:
         raise UiError(f"unknown property '{name}' of {widget.metaObject().className()}")
     widget.setProperty(name, number)
