@@ -9,6 +9,7 @@ import slicer
 
 from .errors import missing
 from .modules import AbstractModule, ModuleManager
+from .subject_hierarchy import SubjectHierarchyUpdater
 
 _SHARE = Path(__file__).resolve().parent / "share"
 
@@ -84,6 +85,8 @@ def loadLoadableModules(manager: ModuleManager, ignored: list[str]) -> None:
 def _joinLogics(manager: ModuleManager) -> None:
     """What the C++ modules tell each other's logics when they are set up."""
     application = slicer.app.applicationLogic()
+    if manager.module("SubjectHierarchy") is not None:
+        SubjectHierarchyUpdater(slicer.mrmlScene)
     if manager.module("Colors") is not None:
         application.SetColorLogic(manager.module("Colors").logic())
     for name in LOGICS:

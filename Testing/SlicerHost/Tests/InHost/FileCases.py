@@ -176,6 +176,8 @@ class SceneCases(unittest.TestCase):
         volume = slicer.util.getNode("volume")
         self.assertEqual(slicer.util.arrayFromVolume(volume).sum(), 24)
         self.assertEqual(slicer.mrmlScene.GetURL(), path)
+        self.assertTrue(slicer.mrmlScene.GetSubjectHierarchyNode().GetItemByDataNode(volume))
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSubjectHierarchyNode"), 1)
 
     def test_a_folder_holds_the_scene_and_the_data(self):
         self.assertTrue(slicer.util.saveScene(str(self.folder / "scene")))

@@ -62,6 +62,22 @@ class ModuleCases(unittest.TestCase):
             with self.subTest(name=name):
                 self.assertIsNotNone(slicer.mrmlScene.AddNewNodeByClass(name))
 
+    def test_data_nodes_have_an_item_in_the_subject_hierarchy(self):
+        slicer.mrmlScene.Clear(0)
+        hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
+        for name in ("vtkMRMLScalarVolumeNode", "vtkMRMLModelNode", "vtkMRMLSegmentationNode",
+                     "vtkMRMLMarkupsROINode", "vtkMRMLLinearTransformNode", "vtkMRMLTextNode"):  # fmt: skip
+            with self.subTest(name=name):
+                node = slicer.mrmlScene.AddNewNodeByClass(name)
+                item = hierarchy.GetItemByDataNode(node)
+                self.assertTrue(item)
+                self.assertEqual(hierarchy.GetItemParent(item), hierarchy.GetSceneItemID())
+                slicer.mrmlScene.RemoveNode(node)
+                self.assertFalse(hierarchy.GetItemByDataNode(node))
+        hidden = slicer.vtkMRMLModelNode()
+        hidden.SetHideFromEditors(True)
+        self.assertFalse(hierarchy.GetItemByDataNode(slicer.mrmlScene.AddNode(hidden)))
+
     def test_startup_completed_reaches_the_modules(self):
         self.assertEqual(HostExample.STARTED, ["startupCompleted"])
 
