@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import slicer
-from PySide6 import QtWidgets
-from qt_layer import wrap
+from PySide6 import QtCore, QtWidgets
+from qt_layer import unwrap, wrap
 from qt_layer.mrml.base import qSlicerWidget
 
 from .errors import errorLog
@@ -22,6 +22,7 @@ class qSlicerScriptedLoadableModuleWidget(qSlicerWidget):
         self._python: Any = None
         self._path = ""
         self._module: Any = None
+        self._entered = False
         QtWidgets.QVBoxLayout(self)
 
     def self(self) -> Any:
@@ -53,27 +54,34 @@ class qSlicerScriptedLoadableModuleWidget(qSlicerWidget):
         """The C++ logic of the module."""
         return self._module.logic()
 
-    def setModule(self, module: Any) -> None:
-        """Set the module and call `setup`."""
+    def _setModule(self, module: Any) -> None:
+        """Set the module and call `setup` of the Python widget."""
         self._module = module
-        self.setup()
+        self._setup()
 
     def reload(self) -> None:
         """Make the Python widget anew from the module's present classes, and set it up."""
         self.setPythonSource(self._path)
-        self.setup()
+        self._setup()
 
-    def setup(self) -> None:
-        """Call the Python widget's `setup`."""
+    def _setup(self) -> None:
+        self.setObjectName(f"{self._module.name}ModuleWidget")
+        self.setWindowTitle(self._module.title)
+        if self._module.icon is not None:
+            self.setWindowIcon(unwrap(self._module.icon))
         self._call("setup")
 
     def enter(self) -> None:
         """Call the Python widget's `enter`."""
+        self._entered = True
         self._call("enter")
 
     def exit(self) -> None:
         """Call the Python widget's `exit`."""
+        self._entered = False
         self._call("exit")
+
+    isEntered = QtCore.Property(bool, lambda self: self._entered, doc="Whether the module is the one shown.")
 
     def setEditedNode(self, node: Any, role: str = "", context: str = "") -> bool:
         """Ask the Python widget to edit a node."""

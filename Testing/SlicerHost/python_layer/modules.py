@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import qt_layer
 import slicer
 
 from .errors import Strict, errorLog, missing
@@ -108,7 +109,7 @@ class AbstractModule(SignalSource):
         if widget is None:
             return None
         self._representations.append(widget)
-        widget.setModule(self)
+        qt_layer.unwrap(widget)._setModule(self)
         widget.setMRMLScene(slicer.mrmlScene)
         return widget
 

@@ -119,10 +119,14 @@ class SelectionCases(unittest.TestCase):
         slicer.util.selectModule("HostExample")
         self.assertEqual(slicer.util.selectedModule(), "HostExample")
         self.assertEqual(present().EVENTS[-1], "enter")
+        panel = slicer.modules.hostexample.widgetRepresentation()
+        self.assertIs(panel.isEntered, True)
+        self.assertEqual((panel.objectName, panel.windowTitle), ("HostExampleModuleWidget", "Host Example"))
         slicer.util.selectModule(slicer.modules.hostexample)
         self.assertEqual(present().EVENTS.count("enter"), 1)
         slicer.util.selectModule("")
         self.assertEqual(present().EVENTS[-1], "exit")
+        self.assertIs(panel.isEntered, False)
 
     def test_reloading_replaces_the_classes_and_the_widget(self):
         old = present()
