@@ -18,9 +18,9 @@ REGISTERED = [
     if name == "TEST_SCRIPTS"
     for entry in found
 ]
-TEST_FILES = sorted(
-    {*REGISTERED, *(path.as_posix() for path in list_sources.project_files() if path.match("test_*.py"))}
-)
+MODULE_FILES = [f"{module}/{module}.py" for module in list_sources.MODULES]
+PYTEST_FILES = [path.as_posix() for path in list_sources.project_files() if path.match("test_*.py")]
+TEST_FILES = sorted({*REGISTERED, *MODULE_FILES, *PYTEST_FILES})
 
 
 @pytest.mark.parametrize(("file", "name"), LISTS)
