@@ -36,7 +36,7 @@ class VesselSegmentationParameterNode:
     overlay: Overlay = Overlay.VESSELS
     overlayOpacity: Annotated[float, WithinRange(0, 1), Default(0.6)]
 
-    reference: Union[vtkMRMLSegmentationNode, vtkMRMLLabelMapVolumeNode]  # noqa: UP007 (the type, not its value, is asked)
+    reference: Union[vtkMRMLSegmentationNode, vtkMRMLLabelMapVolumeNode, None]  # noqa: UP007 (the type, not its value, is asked)
     referencePath: str = ""
     comparison: vtkMRMLLabelMapVolumeNode
     metrics: vtkMRMLTableNode

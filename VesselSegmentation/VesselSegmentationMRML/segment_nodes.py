@@ -221,9 +221,10 @@ def _storeInRun(volumeNode: Any, masks: Mapping[int, np.ndarray], node: Any, tag
 def _synchronize(browser: Any, sequence: Any, node: Any) -> Any:
     """Let the browser show the sequence; `node`, if given, becomes what shows it."""
     browser.AddSynchronizedSequenceNode(sequence)
-    # Corrections by hand go into the frame on which they are made, and a frame not segmented shows nothing.
-    browser.SetSaveChanges(sequence, True)
+    # A frame not segmented shows nothing; this comes first, or the frame shown would get a copy of another one's.
     browser.SetMissingItemMode(sequence, slicer.vtkMRMLSequenceBrowserNode.MissingItemCreateFromDefault)
+    # Corrections by hand go into the frame on which they are made.
+    browser.SetSaveChanges(sequence, True)
     if node is not None:
         browser.AddProxyNode(node, sequence, False)
     browser.SetOverwriteProxyName(sequence, False)

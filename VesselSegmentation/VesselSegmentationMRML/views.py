@@ -46,7 +46,7 @@ def showPicture(volumeNode: Any, view: str = PICTURE_VIEW, fit: bool = True) -> 
         return
     composite.SetBackgroundVolumeID(volumeNode.GetID())
     matrix, size = _pictureToRas(volumeNode)
-    sliceNode.SetSliceToRAS(matrix)
+    sliceNode.GetSliceToRAS().DeepCopy(matrix)
     if fit:
         across, down = sliceNode.GetDimensions()[:2]
         height = MARGIN * max(size[1], size[0] * down / max(across, 1))

@@ -1,0 +1,373 @@
+"""The module's logic on real MRML, without its window: masks, maps, scores, references, networks."""
+
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any
+
+import slicer
+import vtk
+
+
+class VesselSegmentationLogicTest(unittest.TestCase):
+    """Each test has a run of four small frames in an empty scene."""
+
+    def setUp(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationMRML import run_nodes
+        from VesselSegmentationMRML.segmentation_logic import VesselSegmentationLogic
+
+        slicer.mrmlScene.Clear()
+        self.addCleanup(slicer.mrmlScene.Clear)
+        self.logic = VesselSegmentationLogic()
+        self.p = self.logic.getParameterNode()
+        random = np.random.default_rng(1)
+        self.frames = random.integers(0, 255, (4, 48, 64)).astype(np.uint8)
+        self.masks = self.frames > 200
+        self.run = run_nodes.createRun(self.frames, "Run", ijkToRas=[self.place(index) for index in range(4)])
+        self.p.xray = self.run
+        self.folder = Path(tempfile.mkdtemp(prefix="VesselSegmentationTest-"))
+        self.addCleanup(shutil.rmtree, self.folder, True)
+
+    def place(self, offset: float) -> vtk.vtkMatrix4x4:
+        """A frame that stands upright in the room, as behind a patient; another place for each offset."""
+        matrix = vtk.vtkMatrix4x4()
+        for row, values in enumerate(((-0.3, 0, 0, 10 + offset), (0, 0, 0.3, 5), (0, -0.3, 0, 7))):
+            for column, value in enumerate(values):
+                matrix.SetElement(row, column, value)
+        return matrix
+
+    def show(self, frame: int) -> None:
+        from VesselSegmentationMRML import run_nodes
+
+        run_nodes.showFrame(self.run, frame)
+
+    def results(self, frames: list[int], **arrays: Any) -> Path:
+        """A folder as the command line leaves it."""
+        import numpy as np
+
+        results = self.folder / "results"
+        results.mkdir(exist_ok=True)
+        (self.folder / "request.json").write_text(json.dumps({"frames": frames, "fieldOfView": "upper"}))
+        document = {"threshold": 0.4, "network": "abc", "device": "cpu"}
+        (results / "segmentation.json").write_text(json.dumps(document))
+        for name, array in arrays.items():
+            np.save(results / f"{name}.npy", array)
+        return self.folder
+
+    def assertProblem(self, words: str, action: Any, *arguments: Any) -> None:
+        """The action is refused with one line that holds the words."""
+        from VesselSegmentationLib.errors import UserError
+
+        with self.assertRaises(UserError) as caught:
+            action(*arguments)
+        self.assertIn(words, str(caught.exception))
+        self.assertEqual(len(str(caught.exception).splitlines()), 1)
+
+    def test_masks_of_a_run_follow_its_frames_on_their_pixels(self) -> None:
+        import numpy as np
+
+        node = self.logic.acceptSegmentation(self.run, self.results([0, 1, 2, 3], masks=self.masks))
+        for frame in (3, 0, 2):
+            self.show(frame)
+            np.testing.assert_array_equal(self.logic.vesselMask(node, self.run), self.masks[frame])
+
+    def test_the_segment_has_standard_terminology_color_and_record(self) -> None:
+        from VesselSegmentationMRML import segment_nodes
+
+        node = self.logic.acceptSegmentation(self.run, self.results([0], masks=self.masks[:1]))
+        segment = node.GetSegmentation().GetSegment("Vessel")
+        self.assertEqual(segment.GetName(), "Vessel")
+        terminology = vtk.reference("")
+        self.assertTrue(segment.GetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), terminology))
+        self.assertIn("SCT^59820001^Blood vessel", str(terminology))
+        self.assertAlmostEqual(segment.GetColor()[0], 216 / 255, places=5)
+        record = {name: segment_nodes.vesselTag(node, name) for name in ("Threshold", "Network", "FieldOfView")}
+        self.assertEqual(record, {"Threshold": "0.4", "Network": "abc", "FieldOfView": "upper"})
+        self.assertEqual(segment_nodes.vesselTag(node, "Nothing"), "")
+
+    def test_a_frame_that_was_not_segmented_is_told_from_one_without_vessels(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationMRML import segment_nodes
+
+        node = self.logic.acceptSegmentation(self.run, self.results([2], masks=np.zeros_like(self.masks[:1])))
+        self.assertEqual(segment_nodes.segmentedFrames(node), [2])
+        self.assertProblem("no segment", self.logic.vesselMask, node, self.run)
+        self.show(2)
+        self.assertFalse(self.logic.vesselMask(node, self.run).any())
+
+    def test_segmenting_again_keeps_the_other_frames_and_other_segments(self) -> None:
+        import numpy as np
+
+        node = self.logic.acceptSegmentation(self.run, self.results([0, 1, 2, 3], masks=self.masks))
+        self.show(1)
+        node.GetSegmentation().AddEmptySegment("catheter", "Catheter")
+        again = self.logic.acceptSegmentation(self.run, self.results([1], masks=~self.masks[1:2]), node)
+        self.assertIs(again, node)
+        np.testing.assert_array_equal(self.logic.vesselMask(node, self.run), ~self.masks[1])
+        self.assertIsNotNone(node.GetSegmentation().GetSegment("catheter"))
+        self.show(3)
+        np.testing.assert_array_equal(self.logic.vesselMask(node, self.run), self.masks[3])
+
+    def test_a_correction_by_hand_stays_on_its_frame(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationMRML import segment_nodes
+
+        node = self.logic.acceptSegmentation(self.run, self.results([0, 1, 2, 3], masks=self.masks))
+        self.show(2)
+        segment_nodes.setVessel(node, self.masks[0], self.place(2))
+        self.show(0)
+        self.show(2)
+        np.testing.assert_array_equal(self.logic.vesselMask(node, self.run), self.masks[0])
+        self.show(1)
+        np.testing.assert_array_equal(self.logic.vesselMask(node, self.run), self.masks[1])
+
+    def test_what_was_drawn_on_the_frame_before_is_kept_when_a_run_is_segmented(self) -> None:
+        drawn = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Mine")
+        drawn.GetSegmentation().AddEmptySegment("stent", "Stent")
+        node = self.logic.acceptSegmentation(self.run, self.results([0], masks=self.masks[:1]), drawn)
+        self.assertIs(node, drawn)
+        self.assertIsNotNone(node.GetSegmentation().GetSegment("stent"))
+        self.show(3)
+        self.show(0)
+        self.assertIsNotNone(node.GetSegmentation().GetSegment("stent"))
+        self.assertIsNotNone(node.GetSegmentation().GetSegment("Vessel"))
+
+    def test_results_of_another_picture_are_not_overwritten(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationMRML import run_nodes
+
+        first, second = (run_nodes.createRun(self.frames[index : index + 1], f"Picture {index}") for index in (0, 1))
+        folder = self.results([0], masks=self.masks[:1], probability=self.masks[:1].astype(np.float32))
+        self.p.xray = first
+        self.logic.accept(self.p, first, folder)
+        of_first = self.p.segmentation, self.p.probability
+        self.p.xray = second
+        folder = self.results([0], masks=self.masks[1:2], probability=self.masks[1:2].astype(np.float32))
+        self.logic.accept(self.p, second, folder)
+        self.assertIsNot(self.p.segmentation, of_first[0])
+        self.assertIsNot(self.p.probability, of_first[1])
+        np.testing.assert_array_equal(self.logic.vesselMask(of_first[0], first), self.masks[0])
+        self.logic.chooseResultsOf(self.p, first)
+        self.assertIs(self.p.segmentation, of_first[0])
+
+    def test_masks_move_with_a_run_that_is_placed_anew(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationMRML import run_nodes
+
+        node = self.logic.acceptSegmentation(self.run, self.results([0, 1, 2, 3], masks=self.masks))
+        run_nodes.setFrameMatrices(self.run, [self.place(500 + index) for index in range(4)])
+        self.logic.followRun(node, self.run)
+        for frame in (0, 3):
+            self.show(frame)
+            np.testing.assert_array_equal(self.logic.vesselMask(node, self.run), self.masks[frame])
+        bounds = [0.0] * 6
+        node.GetBounds(bounds)
+        self.assertGreater(bounds[0], 400)
+
+    def test_maps_are_volumes_in_place_with_a_color_legend(self) -> None:
+        import numpy as np
+
+        values = np.linspace(0, 1, self.masks.size, dtype=np.float32).reshape(self.masks.shape)
+        self.logic.accept(self.p, self.run, self.results([0, 1, 2, 3], masks=values > 0.5, attention=values))
+        self.show(2)
+        np.testing.assert_array_equal(slicer.util.arrayFromVolume(self.p.attention)[0], values[2])
+        self.assertIsNone(self.p.probability)
+        matrix = vtk.vtkMatrix4x4()
+        self.p.attention.GetIJKToRASMatrix(matrix)
+        self.assertAlmostEqual(matrix.GetElement(0, 3), 12.0)
+        legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(self.p.attention)
+        self.assertEqual(legend.GetTitleText(), "Attention (Grad-CAM)")
+        self.assertTrue(legend.GetVisibility())
+
+    def test_scores_overlay_and_box_plot_against_a_reference(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationMRML import segment_nodes
+
+        found = self.masks.copy()
+        found[:, :, :20] = False
+        self.p.segmentation = segment_nodes.storeMasks(self.run, dict(enumerate(found)))
+        self.p.reference = segment_nodes.storeMasks(self.run, dict(enumerate(self.masks)))
+        text = self.logic.compare(self.p)
+        recalls = [found[frame].sum() / self.masks[frame].sum() for frame in range(4)]
+        self.assertIn("Median of 4 frames", text)
+        self.assertIn(f"Recall {np.median(recalls):.3f}", text)
+        table = self.p.metrics
+        self.assertEqual(table.GetNumberOfRows(), 4)
+        columns = {table.GetColumnName(index): index for index in range(table.GetNumberOfColumns())}
+        self.assertEqual(table.GetCellText(1, columns["Precision"]), "1.000")
+        self.assertEqual(table.GetCellText(1, columns["Recall"]), f"{recalls[1]:.3f}")
+        self.show(1)
+        labels = slicer.util.arrayFromVolume(self.p.comparison)[0]
+        np.testing.assert_array_equal(labels == 1, found[1])
+        np.testing.assert_array_equal(labels == 3, self.masks[1] & ~found[1])
+        colors = self.p.comparison.GetDisplayNode().GetColorNode()
+        color = [0.0] * 4
+        colors.GetColor(1, color)
+        self.assertEqual(color, [1.0, 1.0, 0.0, 1.0])
+        self.assertEqual(self.p.metricsChart.GetNumberOfPlotSeriesNodes(), 6)
+
+    def test_comparing_again_leaves_no_old_charts_behind(self) -> None:
+        from VesselSegmentationMRML import segment_nodes
+
+        self.p.segmentation = segment_nodes.storeMasks(self.run, dict(enumerate(self.masks)))
+        self.p.reference = segment_nodes.storeMasks(self.run, dict(enumerate(self.masks)))
+        self.logic.compare(self.p)
+        before = slicer.mrmlScene.GetNumberOfNodes()
+        self.logic.compare(self.p)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
+
+    def test_a_box_runs_from_quartile_to_quartile_with_whiskers_to_the_ends(self) -> None:
+        from VesselSegmentationMRML.metric_nodes import BOX_HALF, boxPath
+
+        x, y = boxPath([0.1, 0.2, 0.3, 0.4, 0.9, math.nan], 2)
+        self.assertEqual((min(y), max(y)), (0.1, 0.9))
+        corners = {round(height, 6) for side, height in zip(x, y) if math.isclose(abs(side - 2), BOX_HALF)}
+        self.assertEqual(sorted(corners), [0.2, 0.3, 0.4])
+        self.assertEqual(boxPath([math.nan], 1), ([], []))
+
+    def test_scores_that_are_zero_by_zero_are_left_empty(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationMRML import segment_nodes
+
+        empty = {0: np.zeros((48, 64), bool)}
+        self.p.segmentation = segment_nodes.storeMasks(self.run, empty)
+        self.p.reference = segment_nodes.storeMasks(self.run, empty)
+        self.assertIn("Precision undefined", self.logic.compare(self.p))
+        self.assertEqual(self.p.metrics.GetCellText(0, 2), "")
+
+    def test_what_cannot_be_compared_is_refused_in_words(self) -> None:
+        from VesselSegmentationMRML import segment_nodes
+
+        self.assertProblem("segment the frame first", self.logic.compare, self.p)
+        self.p.segmentation = segment_nodes.storeMasks(self.run, {0: self.masks[0]})
+        self.assertProblem("Choose a reference", self.logic.compare, self.p)
+        self.p.reference = self.p.segmentation
+        self.assertProblem("the segmentation itself", self.logic.compare, self.p)
+        self.p.reference = segment_nodes.storeMasks(self.run, {3: self.masks[3]})
+        self.assertProblem("No frame has both", self.logic.compare, self.p)
+
+    def test_reference_files_become_a_hidden_segmentation_of_the_run(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationLib.overlay import write_png
+
+        for index, mask in enumerate(self.masks):
+            write_png(self.folder / "masks" / f"m{index}.png", mask)
+        self.p.referencePath = str(self.folder / "masks")
+        self.logic.loadReference(self.p)
+        self.show(3)
+        np.testing.assert_array_equal(self.logic.vesselMask(self.p.reference, self.run), self.masks[3])
+        self.assertFalse(self.p.reference.GetDisplayNode().GetVisibility())
+        self.p.referencePath = str(self.folder / "masks" / "m1.png")
+        self.logic.loadReference(self.p)
+        np.testing.assert_array_equal(self.logic.vesselMask(self.p.reference, self.run), self.masks[1])
+
+    def test_reference_files_that_do_not_fit_are_refused_in_words(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationLib.overlay import write_png
+
+        write_png(self.folder / "small" / "a.png", np.eye(8, dtype=bool))
+        for index in range(3):
+            write_png(self.folder / "three" / f"{index}.png", self.masks[0])
+        (self.folder / "text.png").write_text("no picture")
+        (self.folder / "none").mkdir()
+        cases = {
+            "": "Choose a file",
+            str(self.folder / "nowhere.png"): "There is no file",
+            str(self.folder / "small"): "8 x 8",
+            str(self.folder / "three"): "3 masks for 4 frames",
+            str(self.folder / "text.png"): "cannot be read",
+            str(self.folder / "none"): "holds no PNG",
+        }
+        for path, words in cases.items():
+            self.p.referencePath = path
+            self.assertProblem(words, self.logic.loadReference, self.p)
+        self.assertIsNone(self.p.reference)
+
+    def test_a_label_map_of_several_slices_is_a_reference_of_every_frame(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationMRML import segment_nodes
+
+        labels = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Labels")
+        slicer.util.updateVolumeFromArray(labels, self.masks.astype(np.uint8))
+        self.p.segmentation = segment_nodes.storeMasks(self.run, dict(enumerate(self.masks)))
+        self.p.reference = labels
+        self.assertIn("DSC 1.000", self.logic.compare(self.p))
+
+    def test_several_slices_become_the_frames_of_a_run(self) -> None:
+        from VesselSegmentationMRML import run_nodes
+
+        slices = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Slices")
+        slicer.util.updateVolumeFromArray(slices, self.frames)
+        self.p.xray = slices
+        run = self.logic.useRun(self.p)
+        self.assertIs(self.p.xray, run)
+        self.assertEqual(run_nodes.frameCount(run), 4)
+        self.assertIsNotNone(run_nodes.browserOf(run))
+        self.assertIs(self.logic.useRun(self.p), run)
+
+    def test_the_command_says_what_was_chosen(self) -> None:
+        import numpy as np
+
+        self.p.threshold, self.p.wantAttention = 0.3, True
+        self.show(2)
+        words = self.logic.arguments(self.p, self.folder, allFrames=False)
+        self.assertEqual(words[words.index("--threshold") + 1], "0.3")
+        self.assertIn("--attention", words)
+        self.assertNotIn("--probability", words)
+        np.testing.assert_array_equal(np.load(self.folder / "frames.npy"), self.frames[2:3])
+        self.logic.arguments(self.p, self.folder, allFrames=True)
+        np.testing.assert_array_equal(np.load(self.folder / "frames.npy"), self.frames)
+
+    def test_missing_inputs_are_said_in_words(self) -> None:
+        empty = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
+        for node, words in ((None, "Choose an X-ray run"), (empty, "holds no pixels")):
+            self.p.xray = node
+            self.assertIn(words, self.logic.problem(self.p))
+            self.assertProblem(words, self.logic.useRun, self.p)
+        self.p.xray, self.p.network = self.run, str(self.folder)
+        self.assertProblem("no vessel network", self.logic.arguments, self.p, self.folder, False)
+
+    def test_results_for_a_run_that_was_changed_meanwhile_are_refused(self) -> None:
+        folder = self.results([7], masks=self.masks[:1])
+        self.assertProblem("was changed", self.logic.accept, self.p, self.run, folder)
+        self.assertProblem("was removed", self.logic.accept, self.p, None, folder)
+
+    def test_one_network_serves_all_fields_of_view_until_there_are_several(self) -> None:
+        from VesselSegmentationMRML import networks
+        from VesselSegmentationMRML.choices import FieldOfView
+
+        folders = {networks.shippedFolder(view) for view in FieldOfView}
+        self.assertEqual(len(folders), 1)
+        self.assertIn("held-out frames", networks.describe(folders.pop()))
+        self.assertFalse(networks.isNetwork(self.folder))
+        (self.folder / "metadata.json").write_text("[]")
+        self.assertEqual(networks.describe(self.folder), "")
+
+    def test_the_sample_run_is_segmented_well_in_the_process(self) -> None:
+        from VesselSegmentationLib.metrics import overlap_metrics
+        from VesselSegmentationLib.resources import resource_folder
+        from VesselSegmentationMRML import reference_nodes, run_nodes
+
+        run = self.logic.loadSampleRun()
+        self.assertEqual(run_nodes.frameCount(run), 10)
+        run_nodes.showFrame(run, 6)
+        node = self.logic.segmentInProcess(run)
+        truth = reference_nodes.readMasks(resource_folder() / "SampleCase" / "masks" / "frame_006.png")[0]
+        self.assertGreater(overlap_metrics(self.logic.vesselMask(node, run), truth).dsc, 0.8)
