@@ -240,6 +240,14 @@ class SampleDataCases(unittest.TestCase):
         with self.assertRaises(ValueError):
             self._register(uris=[self.uri, self.uri], fileNames=["one"])
 
-    def test_a_custom_downloader_is_called_with_its_source(self):
-        self._register(customDownloader=lambda source: [source.sampleName], sampleName="Own")
-        self.assertEqual(SampleData.downloadSamples("Own"), ["Own"])
+    def test_the_button_of_a_sample_calls_its_own_downloader(self):
+        called = []
+        self._register(customDownloader=called.append, sampleName="Own")
+        self._register()
+        widget = slicer.util.getNewModuleWidget("SampleData")
+        self.addCleanup(widget.cleanup)
+        slicer.util.findChild(widget.parent, "OwnPushButton").click()
+        self.assertEqual([source.sampleName for source in called], ["Own"])
+        before = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
+        slicer.util.findChild(widget.parent, "SamplePushButton").click()
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"), before + 1)

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ctk
+import qt
 import slicer
-from slicer.ScriptedLoadableModule import ScriptedLoadableModule
+from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleWidget
 
 
 def downloadFromURL(uris: Any = None, fileNames: Any = None, nodeNames: Any = None, checksums: Any = None,
@@ -42,6 +44,33 @@ class SampleData(ScriptedLoadableModule):
         parent.title = "Sample Data"
         parent.categories = ["Informatics"]
         parent.helpText = "Registers sample data sets. On the test host nothing is downloaded."
+
+
+class SampleDataWidget(ScriptedLoadableModuleWidget):
+    """A button for each data set, named ``<sampleName>PushButton``, in a box for each category."""
+
+    def setup(self) -> None:
+        super().setup()
+        self.logic = SampleDataLogic()
+        for category, sources in sorted(_registered().items()):
+            box = ctk.ctkCollapsibleGroupBox()
+            box.title = self.logic.categoryTitle(category)
+            box.name = f"{category}CollapsibleGroupBox"
+            box.setProperty("sampleDataCategory", category)
+            self.layout.addWidget(box)
+            column = qt.QVBoxLayout(box)
+            for source in sources:
+                column.addWidget(self._button(source))
+
+    def _button(self, source: SampleDataSource) -> Any:
+        button = qt.QToolButton()
+        button.setText(source.sampleDescription or source.nodeNames[0])
+        if source.thumbnailFileName and os.path.exists(source.thumbnailFileName):
+            button.setIcon(qt.QIcon(source.thumbnailFileName))
+        button.name = f"{source.sampleName}PushButton"
+        fetch = source.customDownloader or self.logic.downloadFromSource
+        button.connect("clicked()", lambda: fetch(source))
+        return button
 
 
 class SampleDataSource:
@@ -226,13 +255,9 @@ class SampleDataLogic:
         return self.downloadSamples(sampleName)[0]
 
     def downloadSamples(self, sampleName: str) -> list[Any]:
-        """Load a registered data set; its nodes are returned."""
+        """Load a registered data set; its nodes are returned. A custom downloader is for the button only."""
         source = self.sourceForSampleName(sampleName)
-        if source is None:
-            return []
-        if source.customDownloader is not None:
-            return source.customDownloader(source)
-        return self.downloadFromSource(source)
+        return [] if source is None else self.downloadFromSource(source)
 
     def loadNode(self, uri: str, name: str, fileType: str | None = None,
                  fileProperties: dict[str, Any] | None = None) -> Any:  # fmt: skip
