@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QToolBar, QVBoxLayout, QWidget
+
+
+class _PanelArea(QScrollArea):
+    """Scrolls up and down only, so it is as wide as its contents need."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The contents changed: make room."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            needed = self.widget().minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width() + 4
+            self.setMinimumWidth(max(430, needed))
+        return super().eventFilter(watched, event)
 
 
 class qSlicerMainWindow(QMainWindow):
@@ -17,7 +28,7 @@ class qSlicerMainWindow(QMainWindow):
         self.setObjectName("qSlicerAppMainWindow")
         self._panel = QDockWidget("Module panel", self)
         self._panel.setObjectName("PanelDockWidget")
-        self._area = QScrollArea(self._panel)
+        self._area = _PanelArea(self._panel)
         self._area.setWidgetResizable(True)
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._area.setMinimumWidth(430)

@@ -1,4 +1,4 @@
-"""Calls of C++ methods with PythonQt's rules: no keyword arguments, loose numbers and text, ValueError when nothing fits."""
+"""Calls of C++ methods by PythonQt's rules: no keyword arguments, loose numbers and text, ValueError for misfits."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _TAKES_CALLABLE = frozenset(
     ("singleShot", "setData", "setProperty", "setItemData", "addItem", "insertItem", "setValue", "setUserData")
 )
 _SIGNATURE = re.compile(r"^\s+[\w.]+\((.*)\)\s*$")
+_REFUSAL = re.compile(r"called with wrong argument|\(\d+ given\)|positional argument|keyword argument|not enough arguments")
 _MODULES = {"PySide6.QtCore": QtCore, "PySide6.QtGui": QtGui, "PySide6.QtNetwork": QtNetwork,
             "PySide6.QtWidgets": QtWidgets}
 
@@ -63,10 +64,7 @@ def invoke(name: str, function: Callable[..., Any], args: tuple[Any, ...]) -> An
 
 def _isAboutArguments(problem: Exception) -> bool:
     """Whether the binding refused the arguments, rather than Python code underneath having failed."""
-    text = str(problem)
-    return "called with wrong argument" in text or "required positional argument" in text or (
-        "positional argument" in text and "takes" in text
-    )
+    return _REFUSAL.search(str(problem)) is not None
 
 
 def _overloads(message: str) -> list[list[str]]:
@@ -134,7 +132,7 @@ def _resolve(name: str) -> Any:
 
 
 def _textForNone(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """None given where the only overload wants text becomes "None", as in PythonQt; elsewhere it is the null pointer."""
+    """None where the only overload wants text becomes "None", as in PythonQt; elsewhere it is the null pointer."""
     try:
         from shibokensupport.signature import get_signature
     except ImportError:

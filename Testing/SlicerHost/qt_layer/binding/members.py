@@ -83,7 +83,8 @@ class UnboundMethod:
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         if not args or not isinstance(getattr(args[0], "_qt", None), self._owner.qtClass):
             got = type(args[0]).__name__ if args else "nothing"
-            raise ValueError(f"slot {self.__name__} requires {self._owner.__name__} instance as first argument, got {got}")
+            wanted = self._owner.__name__
+            raise ValueError(f"slot {self.__name__} requires {wanted} instance as first argument, got {got}")
         return BoundMethod(args[0], self.__name__, self._function)(*args[1:], **keywords)
 
 

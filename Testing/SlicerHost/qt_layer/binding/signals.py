@@ -23,7 +23,7 @@ def normalized(signature: str) -> str:
 
 
 def declaredSignatures(qtObject: Any) -> dict[str, str]:
-    """C++ signatures that a stand-in declares for its Python signals, with the overload to take underneath."""
+    """C++ signatures that a stand-in declares and the Python signals themselves."""
     found: dict[str, str] = {}
     for base in reversed(type(qtObject).__mro__):
         found.update(base.__dict__.get("SIGNATURES", {}))
@@ -76,10 +76,7 @@ def connect(qtObject: Any, signature: str, function: Callable[..., Any]) -> bool
 def _connectRelay(qtObject: Any, signature: str, relay: Callable[..., None]) -> Callable[[], Any]:
     declared = declaredSignatures(qtObject).get(signature)
     if declared is not None:
-        name, _, overload = declared.partition("[")
-        signal = getattr(qtObject, name)
-        if overload:
-            signal = signal[overload.rstrip("]")]
+        signal = getattr(qtObject, declared)
         signal.connect(relay)
         return lambda: signal.disconnect(relay)
     QtCore.QObject.connect(qtObject, "2" + signature, relay)
@@ -168,11 +165,10 @@ class BoundSignal:
         from .calls import checkAlive
 
         checkAlive(self._name, self.__self__._qt, type(self.__self__).__name__)
-        declared = declaredSignatures(self.__self__._qt).get(self._signature, self._name)
-        name, _, overload = declared.partition("[")
-        signal = getattr(self.__self__._qt, name)
-        if overload:
-            signal = signal[overload.rstrip("]")]
+        declared = declaredSignatures(self.__self__._qt).get(self._signature)
+        signal = getattr(self.__self__._qt, declared or self._name)
+        if declared is None:
+            signal = signal[self._signature.partition("(")[2].rstrip(")")]
         signal.emit(*(unwrap(arg) for arg in args))
 
     __call__ = emit

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QSizePolicy,
 from ..widgets.buttons import ctkComboBox
 from ..widgets.delegation import field
 from .base import ModifiedEvent, Observers, requireKind
+from .node_commands import commandsOf, runCommand
 from .node_filter import NodeFilter
 
 _Scene = slicer.vtkMRMLScene
@@ -202,7 +203,7 @@ class qMRMLNodeComboBox(QWidget):
         for node in self._listed:
             combo.addItem(self._textOf(node), f"NODE/{node.GetID()}")
             combo.setItemData(combo.count() - 1, node.GetID(), Qt.ItemDataRole.ToolTipRole)
-        commands = self._commands() if self._scene is not None else []
+        commands = commandsOf(self) if self._scene is not None else []
         if commands:
             combo.insertSeparator(combo.count())
         for text, command in commands:
@@ -214,22 +215,6 @@ class qMRMLNodeComboBox(QWidget):
         position = self._position(self._current)
         none = 0 if self._noneEnabled and self._scene is not None else -1
         self._combo.setCurrentIndex(none if position < 0 else position + (1 if self._noneEnabled else 0))
-
-    def _commands(self) -> list[tuple[str, str]]:
-        label = self.nodeTypeLabel(self._filter.nodeTypes[0] if len(self._filter.nodeTypes) == 1 else "")
-        commands = []
-        if self._renameEnabled:
-            commands.append((f"Rename current {label}", "RENAME"))
-        if self._editEnabled:
-            commands.append((f"Edit current {label}", "EDIT"))
-        if self._addEnabled:
-            for kind in self._filter.nodeTypes:
-                commands.append((f"Create new {self.nodeTypeLabel(kind)}", f"CREATE/{kind}"))
-                if self._renameEnabled:
-                    commands.append((f"Create new {self.nodeTypeLabel(kind)} as...", f"CREATE_AS/{kind}"))
-        if self._removeEnabled:
-            commands.append((f"Delete current {label}", "DELETE"))
-        return commands + [(action.text(), f"ACTION/{index}") for index, action in enumerate(self._actions)]
 
     # -- what the user chooses
 
@@ -244,30 +229,7 @@ class qMRMLNodeComboBox(QWidget):
             self.nodeActivated.emit(None)
             return
         self._showCurrent()
-        if command in ("CREATE", "CREATE_AS"):
-            self._createByUser(argument, command == "CREATE_AS")
-        elif command == "DELETE":
-            self.removeCurrentNode()
-        elif command == "EDIT":
-            self.editCurrentNode()
-        elif command == "RENAME":
-            self.renameCurrentNode()
-        elif command == "ACTION":
-            self._actions[int(argument)].trigger()
-
-    def _createByUser(self, kind: str, named: bool) -> None:
-        name = ""
-        if named:
-            title = f"Create new {self.nodeTypeLabel(kind)}"
-            name, confirmed = QInputDialog.getText(self, title, "New name:")
-            if not confirmed or not name:
-                return
-        node = self.addNode(kind)
-        if node is not None:
-            if name:
-                node.SetName(name)
-            self.setCurrentNode(node)
-            self.nodeAddedByUserAction.emit(node)
+        runCommand(self, command, argument)
 
     def _choose(self, node: Any) -> None:
         if node is self._current:
@@ -405,8 +367,8 @@ class qMRMLNodeComboBox(QWidget):
         for kind in self._filter.nodeTypes:
             self._baseNames[kind] = name
 
-    nodeTypes = Property("QStringList", lambda self: list(self._filter.nodeTypes), lambda s, kinds: s._setNodeTypes(kinds))
-    baseName = Property("QString", lambda self: self._baseNames.get(self._firstType(), ""), lambda s, v: s._setBaseName(v))
+    nodeTypes = Property("QStringList", lambda s: list(s._filter.nodeTypes), lambda s, kinds: s._setNodeTypes(kinds))
+    baseName = Property("QString", lambda s: s._baseNames.get(s._firstType(), ""), lambda s, v: s._setBaseName(v))
     currentNodeID = Property(
         "QString",
         lambda self: self._current.GetID() if self._current is not None else "",

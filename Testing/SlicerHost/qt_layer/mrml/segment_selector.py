@@ -174,7 +174,7 @@ class qMRMLSegmentSelectorWidget(qMRMLWidget):
         direction = QBoxLayout.Direction.LeftToRight if horizontal else QBoxLayout.Direction.TopToBottom
         self._row.setDirection(direction)
 
-    def _part(name: str) -> Property:  # noqa: N805 - makes a property from a property of the node selector
+    def _part(name: str) -> Property:
         return Property(bool, lambda self: getattr(self._nodes, name), lambda self, on: setattr(self._nodes, name, on))
 
     editEnabled = _part("editEnabled")

@@ -7,7 +7,7 @@ from typing import Any
 import slicer
 from PySide6.QtCore import Property, QObject, Qt, QTimer, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSlider, QStyle, QToolButton, QWidget
 
 from ..binding.errors import guarded
 from .base import ModifiedEvent, Observers, qMRMLWidget, requireKind
@@ -79,20 +79,21 @@ class qMRMLSequenceBrowserPlayWidget(_BrowserWidget):
         row.setContentsMargins(0, 0, 0, 0)
         self._buttons: dict[str, QToolButton] = {}
         self._shortcuts: dict[str, QShortcut] = {}
-        for name, text, tip, action in (
-            ("First", "|◀", "Move to the first item", self.onVcrFirst),
-            ("Previous", "◀", "Move to the previous item", self.onVcrPrevious),
-            ("PlayPause", "▶", "Play or pause", None),
-            ("Next", "▶|", "Move to the next item", self.onVcrNext),
-            ("Last", "▶▶|", "Move to the last item", self.onVcrLast),
-            ("Loop", "⟳", "Start again at the end", None),
-            ("Record", "●", "Record proxy nodes modifications", None),
-            ("Snapshot", "⧉", "Record the proxy nodes once", self.onRecordSnapshot),
-        ):  # fmt: skip
+        icons = QStyle.StandardPixmap
+        for name, icon, tip, action in (
+            ("First", icons.SP_MediaSkipBackward, "Move to the first item", self.onVcrFirst),
+            ("Previous", icons.SP_MediaSeekBackward, "Move to the previous item", self.onVcrPrevious),
+            ("PlayPause", icons.SP_MediaPlay, "Play or pause", None),
+            ("Next", icons.SP_MediaSeekForward, "Move to the next item", self.onVcrNext),
+            ("Last", icons.SP_MediaSkipForward, "Move to the last item", self.onVcrLast),
+            ("Loop", icons.SP_BrowserReload, "Start again at the end", None),
+            ("Record", icons.SP_DialogYesButton, "Record proxy nodes modifications", None),
+            ("Snapshot", icons.SP_DialogSaveButton, "Record the proxy nodes once", self.onRecordSnapshot),
+        ):
             button = QToolButton(self)
-            button.setText(text)
+            button.setIcon(self.style().standardIcon(icon))
             button.setToolTip(tip)
-            button.setObjectName(f"pushButton_Vcr{name}" if name not in ("Record", "Snapshot") else f"pushButton_{name}")
+            button.setObjectName(f"pushButton_{'' if name in ('Record', 'Snapshot') else 'Vcr'}{name}")
             self._buttons[name] = button
             row.addWidget(button)
             if action is not None:

@@ -171,5 +171,5 @@ class _AbstractView(QWidget):
     )
     renderEnabled = Property(bool, lambda self: self._canvas.renderEnabled, lambda s, on: s.setRenderEnabled(on))
     cornerAnnotationText = Property(
-        "QString", lambda self: self._corner.GetText(vtk.vtkCornerAnnotation.UpperRight) or "", lambda s, t: s._setText(t)
+        "QString", lambda s: s._corner.GetText(vtk.vtkCornerAnnotation.UpperRight) or "", lambda s, t: s._setText(t)
     )

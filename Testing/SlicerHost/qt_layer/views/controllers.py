@@ -7,7 +7,17 @@ from typing import Any
 import slicer
 from PySide6.QtCore import Property, Qt, Signal, Slot
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QLayout, QSizePolicy, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QSizePolicy,
+    QSlider,
+    QStyle,
+    QToolButton,
+    QWidget,
+)
 
 from ..mrml.base import ModifiedEvent, Observers, qMRMLWidget, requireKind
 from ..widgets.delegation import field
@@ -28,7 +38,7 @@ class qMRMLViewControllerBar(qMRMLWidget):
         self._barLayout.setSpacing(3)
         self._pin = QToolButton(self._bar)
         self._pin.setCheckable(True)
-        self._pin.setText("\u2022")
+        self._pin.setIcon(self.style().standardIcon(QStyle.StandardPixmap.SP_TitleBarUnshadeButton))
         self._label = QLabel(self._bar)
         self._label.setMinimumWidth(18)
         self._label.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -84,7 +94,7 @@ class qMRMLSliceControllerWidget(qMRMLViewControllerBar):
         self._spin.setDecimals(2)
         self._spin.setRange(-10000, 10000)
         self._fit = QToolButton(self._bar)
-        self._fit.setText("\u26f6")
+        self._fit.setIcon(self.style().standardIcon(QStyle.StandardPixmap.SP_TitleBarMaxButton))
         self._fit.setToolTip("Adjust the slice viewer's field of view to match the extent of lowest non-null volume.")
         for widget, stretch in ((self._fit, 0), (self._slider, 1), (self._spin, 0)):
             self._barLayout.addWidget(widget, stretch)
@@ -266,7 +276,7 @@ class qMRMLThreeDViewControllerWidget(qMRMLViewControllerBar):
         self._view: Any = None
         self._observers = Observers(self)
         self._center = QToolButton(self._bar)
-        self._center.setText("\u2316")
+        self._center.setIcon(self.style().standardIcon(QStyle.StandardPixmap.SP_TitleBarMaxButton))
         self._center.setToolTip("Center the 3D view on the scene.")
         self._barLayout.addWidget(self._center)
         self._barLayout.addStretch(1)

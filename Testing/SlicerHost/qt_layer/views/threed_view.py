@@ -85,9 +85,9 @@ class qMRMLThreeDView(_AbstractView):
         if 0 <= axis < 6:
             self.cameraNode().RotateTo(directions[axis])
 
-    def resetCamera(self, resetRotation: bool = True, resetTranslation: bool = True, resetDistance: bool = True) -> None:
+    def resetCamera(self, rotation: bool = True, translation: bool = True, distance: bool = True) -> None:
         """Back to the default direction, with everything in view."""
-        self.cameraNode().Reset(resetRotation, resetTranslation, resetDistance, self._renderer)
+        self.cameraNode().Reset(rotation, translation, distance, self._renderer)
 
     @Slot()
     def resetFocalPoint(self) -> None:
@@ -180,7 +180,9 @@ class qMRMLThreeDView(_AbstractView):
     def _depthPeeling(self, on: bool) -> None:
         self._renderer.SetUseDepthPeeling(on)
 
-    useDepthPeeling = Property(bool, lambda s: bool(s._renderer.GetUseDepthPeeling()), lambda s, on: s._depthPeeling(on))
+    useDepthPeeling = Property(
+        bool, lambda self: bool(self._renderer.GetUseDepthPeeling()), lambda self, on: self._depthPeeling(on)
+    )
 
 
 class qMRMLThreeDWidget(qMRMLWidget):

@@ -253,7 +253,7 @@ class ctkMessageBox(QMessageBox):
         self._setVisible(True)
 
     dontShowAgain = Property(bool, lambda self: self._box.isChecked(), lambda self, on: self.setDontShowAgain(on))
-    dontShowAgainVisible = Property(bool, lambda self: self.checkBox() is not None, lambda self, on: self._setVisible(on))
+    dontShowAgainVisible = Property(bool, lambda self: self.checkBox() is not None, lambda s, on: s._setVisible(on))
     dontShowAgainSettingsKey = Property("QString", lambda self: self._key, lambda self, key: self._setKey(key))
 
     def exec(self) -> int:

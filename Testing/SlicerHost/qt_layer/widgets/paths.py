@@ -150,8 +150,8 @@ class ctkPathLineEdit(QWidget):
         path = self._combo.currentText()
         if not path:
             return
-        history = [path, *(self._combo.itemText(i) for i in range(self._combo.count()) if self._combo.itemText(i) != path)]
-        QSettings().setValue(self._key(), history[:10])
+        known = [self._combo.itemText(index) for index in range(self._combo.count())]
+        QSettings().setValue(self._key(), [path, *(entry for entry in known if entry != path)][:10])
         self.retrieveHistory()
 
     @Slot(str)
