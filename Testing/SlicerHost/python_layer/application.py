@@ -140,11 +140,9 @@ class Application(SignalSource):
     # Event loop
 
     def processEvents(self, flags: Any = None, milliseconds: int | None = None, /) -> None:
-        """Handle waiting Qt events, deferred deletions included, and the requests of the application logic."""
-        if flags is not None or milliseconds is not None:
-            raise NotImplementedError("The test host's processEvents takes no arguments.")
-        self._qt.processEvents()
-        self._qt.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
+        """Handle waiting Qt events; `flags` as in QEventLoop, `milliseconds` at most."""
+        given = [value for value in (flags, milliseconds) if value is not None]
+        qtCall("processEvents", self._qt.processEvents, *given)
 
     def exit(self, code: int = 0, /) -> None:
         """Ask the host to end with this exit code; pending events are still handled."""
@@ -333,6 +331,6 @@ def runPythonAndReport(run: Callable[[], None]) -> None:
     try:
         run()
     except SystemExit as end:
-        slicer.app.exitCode = end.code if isinstance(end.code, int) else (0 if end.code is None else 1)
+        slicer.app.exit(end.code if isinstance(end.code, int) else (0 if end.code is None else 1))
     except BaseException:  # noqa: BLE001  whatever the script raises is printed and makes the exit code 1
         errorLog.reportCurrent()

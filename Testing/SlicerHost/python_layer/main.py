@@ -107,22 +107,28 @@ def _loadModules(app: Any, options: CommandOptions) -> None:
 
 
 def _run(app: Any, options: CommandOptions, window: Any) -> int:
+    """Show the window and run the event loop, in which the user's code runs first."""
+    from PySide6.QtCore import QTimer
+
     if window is not None:
         window.show()
         app.processEvents()
     if options.testingEnabled:
         options.runPythonAndExit = True
     loadingFailed, errorLog.occurred = errorLog.occurred, False
-    _runPython(options)
-    app.processEvents()
-    if app.exitCode is not None:
-        return app.exitCode or int(errorLog.occurred and options.testingEnabled)
-    if options.runPythonAndExit:
-        hadCode = bool(options.pythonScript or options.pythonCode)
-        return int(errorLog.occurred or (loadingFailed and (options.testingEnabled or not hadCode)))
-    if options.flag("exit-after-startup"):
-        return int(loadingFailed or errorLog.occurred)
-    return int(app._qt.exec())
+
+    def begin() -> None:
+        _runPython(options)
+        if app.exitCode is None and (options.runPythonAndExit or options.flag("exit-after-startup")):
+            hadCode = bool(options.pythonScript or options.pythonCode)
+            failedEarlier = loadingFailed and (options.testingEnabled or not hadCode)
+            app.exit(int(errorLog.occurred or failedEarlier))
+
+    QTimer.singleShot(0, begin)
+    app._qt.setQuitOnLastWindowClosed(window is not None and not options.runPythonAndExit)
+    code = int(app._qt.exec())
+    code = code if app.exitCode is None else app.exitCode
+    return code or int(errorLog.occurred and options.testingEnabled)
 
 
 def _runPython(options: CommandOptions) -> None:

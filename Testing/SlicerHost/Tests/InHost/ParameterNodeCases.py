@@ -126,6 +126,8 @@ class ParameterNodeCases(unittest.TestCase):
         self.assertEqual(p.box.corner.x, 1.5)
         with self.assertRaises(ValueError):
             p.getValue("box.nothing")
+        with self.assertRaises(AttributeError):
+            p.box.lable = "misspelt"
         self.assertEqual(nestedParameterNames(Box), ["corner.x", "corner.y", "label"])
         self.assertEqual(str(Point(1.0, 2)), "Point(x=1.0, y=2)")
         self.assertTrue(isParameterPack(Box))

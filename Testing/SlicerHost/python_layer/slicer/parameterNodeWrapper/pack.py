@@ -66,6 +66,12 @@ class _PackMethods:
 
     allParameters: dict[str, Member]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # A pack read from a node writes its members there; a new attribute would be lost.
+        if "_save" in self.__dict__ and not hasattr(self, name):
+            raise AttributeError(f"{type(self).__name__} of a parameter node has no attribute '{name}'")
+        object.__setattr__(self, name, value)
+
     def getValue(self, name: str) -> Any:
         """Value of a (dotted) member."""
         checkMember(self, name)
@@ -163,7 +169,7 @@ def _process(owner: type) -> type:
             setattr(owner, name, method)
     owner.allParameters = members  # type: ignore[attr-defined]
     owner._is_parameterPack = True  # type: ignore[attr-defined]
-    for name in ("getValue", "setValue", "dataType"):
+    for name in ("__setattr__", "getValue", "setValue", "dataType"):
         setattr(owner, name, _PackMethods.__dict__[name])
     return owner
 
