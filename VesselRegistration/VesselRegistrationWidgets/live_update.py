@@ -48,9 +48,14 @@ class LiveUpdate:
         self._settled = _timer(SETTLED_MS, self._recordPose)
 
     def schedule(self, *_: Any) -> None:
-        """Something may have changed. Also an observer's callback."""
-        if not self._busy:
+        """Something may have changed. Also an observer's callback. What goes on changing is followed all along."""
+        if not self._busy and not self._timer.active:
             self._timer.start()
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something still to follow."""
+        return bool(self._timer.active or self._settled.active)
 
     def restart(self) -> None:
         """Take the scene as it is: nothing has changed (a scene was opened, or a new one begun)."""

@@ -84,10 +84,17 @@ class ProjectionStep(Step):
         problem = problem or self._missing()
         explain(self.ui.drawRoiButton, problem, DRAW_TIP)
         explain(self.ui.fitRoiButton, problem, _("Put the region around the projected model"))
-        text = self.logic.roiText(parameters) if parameters.roi else ""
-        self.ui.roiPixelsLabel.text = text
-        self.summarize(text if parameters.useRoi else "")
+        region = self.logic.roiPixels(parameters) if parameters.roi else None
+        self.ui.roiPixelsLabel.text = self._regionText(region)
+        shown = parameters.useRoi and region is not None
+        self.summarize(_("{width} × {height} pixels").format(width=region[2], height=region[3]) if shown else "")
         self.ui.roiPixelsLabel.enabled = parameters.useRoi
+
+    def _regionText(self, region: tuple[int, int, int, int] | None) -> str:
+        if region is None:
+            return _("outside the picture") if self.parameters.roi and self.parameters.xray else ""
+        x, y, width, height = region
+        return _("left {x}, top {y}, width {width}, height {height}").format(x=x, y=y, width=width, height=height)
 
     def _missing(self) -> str:
         missing = self.logic.missingGeometry(self.parameters)

@@ -21,21 +21,20 @@ class VesselRegistrationCArmTest(VesselRegistrationGuiCase):
 
     def test_an_angle_changed_moves_the_projection_and_the_picture_at_once(self) -> None:
         before = slicer.util.arrayFromVolume(self.parameters.projection).copy()
-        directions = [self.parameters.xray.GetIToRASDirection(), None]
+        place = self.parameters.xray.GetOrigin()
         self.ui.primaryAngleSlider.value = -26.5
-        self.settle(0.4)
+        self.settle()
         after = slicer.util.arrayFromVolume(self.parameters.projection)
-        directions[1] = self.parameters.xray.GetIToRASDirection()
         self.assertGreater(before.max(), 1)
         self.assertGreater(abs(after - before).max(), 1)
-        self.assertNotEqual(directions[0], directions[1])
+        self.assertNotEqual(self.parameters.xray.GetOrigin(), place)
         self.assertEqual(self.ui.angleLabel.text, "RAO 26.5 CRA 34.2")
         self.assertIn("RAO 26.5 CRA 34.2", self.ui.cArmCollapsibleButton.text)
 
     def test_the_angles_stand_in_the_corner_of_the_picture_in_every_layout(self) -> None:
         self.assertEqual(self.widget.cornerText.text, "LAO 14.5 CRA 34.2")
         self.ui.secondaryAngleSlider.value = -10
-        self.settle(0.4)
+        self.settle()
         self.assertEqual(self.widget.cornerText.text, "LAO 14.5 CAU 10.0")
         layoutManager = slicer.app.layoutManager()
         own = layoutManager.layout
@@ -67,7 +66,7 @@ class VesselRegistrationCArmTest(VesselRegistrationGuiCase):
 
     def test_what_was_entered_says_so_and_can_be_reset_to_the_header(self) -> None:
         self.ui.sourceToDetectorSpinBox.value = 1100
-        self.settle(0.4)
+        self.settle()
         self.assertIn("entered", self.ui.sourceToDetectorSourceLabel.text)
         self.assertNotIn("entered", self.ui.primaryAngleSourceLabel.text)
         self.ui.resetGeometryButton.click()
@@ -78,10 +77,10 @@ class VesselRegistrationCArmTest(VesselRegistrationGuiCase):
     def test_an_impossible_distance_is_refused_in_words_and_mended_by_the_next_value(self) -> None:
         before = self.parameters.sourceToDetector
         self.ui.sourceToDetectorSpinBox.value = 100
-        self.settle(0.4)
+        self.settle()
         self.assertIn("100", self.ui.cArmMessageLabel.text)
         self.ui.sourceToDetectorSpinBox.value = before
-        self.settle(0.4)
+        self.settle()
         self.assertEqual(self.ui.cArmMessageLabel.text, "")
         self.assertEqual(self.ui.angleLabel.text, "LAO 14.5 CRA 34.2")
 
@@ -90,7 +89,7 @@ class VesselRegistrationCArmTest(VesselRegistrationGuiCase):
 
         picture = slicer.util.addVolumeFromArray(np.full((1, 64, 64), 100, dtype=np.uint8), name="Picture")
         self.ui.xraySelector.setCurrentNode(picture)
-        self.settle(0.4)
+        self.settle()
         self.assertIn("angle", self.ui.missingLabel.text)
         self.assertFalse(self.ui.fitRoiButton.enabled)
         self.assertIn("step 2", self.ui.fitRoiButton.toolTip)

@@ -42,9 +42,9 @@ class VesselRegistrationGuiCase(unittest.TestCase):
         return self.widget.parameters
 
     def settle(self, seconds: float = 0.15) -> None:
-        """Let timers fire and views render."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        """Let timers fire and views render, until the panel has followed every change."""
+        start = time.monotonic()
+        while time.monotonic() < start + seconds or (self.widget.live.pending and time.monotonic() < start + 20):
             slicer.app.processEvents()
             time.sleep(0.005)
 

@@ -11,7 +11,7 @@ class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
     def setUp(self) -> None:
         super().setUp()
         self.loadSampleCase()
-        slicer.util.forceRenderAllViews()
+        self.sliceView().forceRender()
         self.settle()
 
     def region(self) -> tuple[int, int, int, int]:
@@ -62,12 +62,13 @@ class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
     def test_a_side_dragged_by_its_handle_moves_that_side_alone(self) -> None:
         self.ui.fitRoiButton.click()
         self.settle()
-        slicer.util.forceRenderAllViews()
+        self.sliceView().forceRender()
         before = self.region()
         text = self.ui.roiPixelsLabel.text
         handle = self.sideHandle(0, 1)
         factor = (self.pixelPosition(200, 100)[0] - self.pixelPosition(100, 100)[0]) / 100
         self.drag(self.sliceView(), handle, (handle[0] - round(60 * factor), handle[1]))
+        self.settle()
         after = self.region()
         self.assertAlmostEqual(after[0], before[0], delta=2)
         self.assertAlmostEqual(before[2] - after[2], 60, delta=4)
@@ -91,7 +92,7 @@ class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
         self.settle()
         before = self.region()
         self.ui.primaryAngleSlider.value = -5
-        self.settle(0.4)
+        self.settle()
         for then, now in zip(before, self.region()):
             self.assertAlmostEqual(then, now, delta=1)
 

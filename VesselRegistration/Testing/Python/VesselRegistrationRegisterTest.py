@@ -76,7 +76,7 @@ class VesselRegistrationRegisterTest(VesselRegistrationGuiCase):
 
     def test_closing_the_scene_ends_the_job(self) -> None:
         self.ui.segmentButton.click()
-        self.settle(0.3)
+        self.settle()
         job = self.widget.vessels._job
         slicer.mrmlScene.Clear(0)
         self.settle()
@@ -85,7 +85,7 @@ class VesselRegistrationRegisterTest(VesselRegistrationGuiCase):
 
     def test_an_input_that_is_deleted_stops_the_job_that_is_about_it(self) -> None:
         self.ui.segmentButton.click()
-        self.settle(0.3)
+        self.settle()
         slicer.mrmlScene.RemoveNode(self.parameters.xray)
         self.settle()
         self.assertFalse(self.widget.vessels.running)

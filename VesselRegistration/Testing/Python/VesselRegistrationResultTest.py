@@ -38,7 +38,7 @@ class VesselRegistrationResultTest(VesselRegistrationGuiCase):
     def test_outline_and_colors_are_switched(self) -> None:
         self.ui.showOutlineCheckBox.checked = True
         self.ui.showOverlayCheckBox.checked = True
-        self.settle(0.3)
+        self.settle()
         outline, overlay = self.parameters.outline, self.parameters.overlay
         self.assertGreater(outline.GetPolyData().GetNumberOfPoints(), 10)
         self.assertTrue(outline.GetDisplayNode().GetVisibility())
@@ -46,12 +46,12 @@ class VesselRegistrationResultTest(VesselRegistrationGuiCase):
         self.assertEqual(set(slicer.util.arrayFromVolume(overlay).ravel().tolist()), {0, 1, 2, 3})
         self.ui.showOutlineCheckBox.click()
         self.ui.showOverlayCheckBox.click()
-        self.settle(0.3)
+        self.settle()
         self.assertFalse(outline.GetDisplayNode().GetVisibility())
         self.assertEqual(self.composite().GetLabelOpacity(), 0)
         self.ui.showOverlayCheckBox.click()
         self.ui.overlayOpacitySlider.value = 0.8
-        self.settle(0.3)
+        self.settle()
         self.assertAlmostEqual(self.composite().GetLabelOpacity(), 0.8, delta=0.01)
 
     def test_the_overlap_of_the_model_where_it_is_now_is_shown(self) -> None:
@@ -59,22 +59,34 @@ class VesselRegistrationResultTest(VesselRegistrationGuiCase):
         self.assertIn("DSC", before)
         self.ui.stepMmSpinBox.value = 20
         self.ui.leftButton.click()
-        self.settle(0.3)
+        self.settle()
         self.assertNotEqual(self.ui.overlapLabel.text, before)
 
     def test_a_step_to_the_right_moves_the_model_right_in_the_picture(self) -> None:
-        column, row = self.projected()
-        self.ui.stepMmSpinBox.value = 10
-        self.ui.rightButton.click()
-        self.settle(0.3)
         parameters = self.parameters
         pixels = 10 * parameters.sourceToDetector / parameters.sourceToIsocenter / parameters.columnSpacing
-        newColumn, newRow = self.projected()
-        self.assertAlmostEqual(newColumn - column, pixels, delta=0.25 * pixels)
-        self.assertAlmostEqual(newRow, row, delta=0.25 * pixels)
+        column, row, depth = self.middleOfModel()
+        pixels *= parameters.sourceToIsocenter / depth
+        self.ui.stepMmSpinBox.value = 10
+        self.ui.rightButton.click()
+        right = self.middleOfModel()
+        self.assertAlmostEqual(right[0] - column, pixels, delta=0.5)
+        self.assertAlmostEqual(right[1], row, delta=0.5)
         self.ui.upButton.click()
-        self.settle(0.3)
-        self.assertLess(self.projected()[1], newRow - 0.5 * pixels)
+        up = self.middleOfModel()
+        self.assertAlmostEqual(up[0], right[0], delta=0.5)
+        self.assertAlmostEqual(row - up[1], pixels, delta=0.5)
+        self.ui.largerButton.click()
+        self.assertAlmostEqual(self.middleOfModel()[2], depth - 10, delta=0.01)
+
+    def middleOfModel(self) -> Any:
+        """Column, row and depth of the middle of the model's box in the picture, by the library's own projection."""
+        from VesselRegistrationMRML.placement import LPS_TO_RAS, poseLps
+
+        bounds = self.parameters.model.GetPolyData().GetBounds()
+        middle = [(bounds[2 * axis] + bounds[2 * axis + 1]) / 2 for axis in range(3)]
+        point = poseLps(self.parameters.pose) @ LPS_TO_RAS @ [*middle, 1.0]
+        return self.widget.logic.cArm(self.parameters).project([point[:3]])[0]
 
     def test_what_was_moved_by_hand_is_undone_and_redone(self) -> None:
         self.assertFalse(self.ui.undoButton.enabled)
@@ -86,12 +98,12 @@ class VesselRegistrationResultTest(VesselRegistrationGuiCase):
         turned = self.pose()
         self.assertNotEqual(start, moved)
         self.assertNotEqual(moved, turned)
-        self.settle(0.6)
+        self.settle()
         self.ui.undoButton.click()
         self.assertPose(moved)
         self.ui.undoButton.click()
         self.assertPose(start)
-        self.settle(0.6)
+        self.settle()
         self.assertFalse(self.ui.undoButton.enabled)
         self.ui.redoButton.click()
         self.ui.redoButton.click()
@@ -111,7 +123,7 @@ class VesselRegistrationResultTest(VesselRegistrationGuiCase):
             matrix.SetElement(0, 3, matrix.GetElement(0, 3) + 2)
             self.parameters.pose.SetMatrixTransformToParent(matrix)
             self.settle(0.05)
-        self.settle(0.7)
+        self.settle()
         self.assertAlmostEqual(self.pose()[3] - start[3], 10, delta=1e-6)
         self.ui.undoButton.click()
         self.assertPose(start)
@@ -120,25 +132,25 @@ class VesselRegistrationResultTest(VesselRegistrationGuiCase):
     def test_the_browser_steps_through_the_frames(self) -> None:
         before = slicer.util.arrayFromVolume(self.parameters.xray).copy()
         self.widget.result._seek.setSelectedItemNumber(7)
-        self.settle(0.3)
+        self.settle()
         self.assertEqual(self.widget.result.frame(), 7)
         self.assertTrue((slicer.util.arrayFromVolume(self.parameters.xray) != before).any())
         self.assertIn("frame 8 of 10", self.ui.resultCollapsibleButton.text)
         self.widget.result._play.onVcrNext()
-        self.settle(0.3)
+        self.settle()
         self.assertEqual(self.widget.result.frame(), 8)
 
     def test_before_and_after_are_compared(self) -> None:
         self.ui.stepMmSpinBox.value = 15
         self.ui.rightButton.click()
-        self.settle(0.3)
+        self.settle()
         after = self.projected()
         self.ui.shownPoseComboBox.currentIndex = 0
-        self.settle(0.3)
+        self.settle()
         before = self.projected()
         self.assertGreater(after[0] - before[0], 10)
         self.ui.shownPoseComboBox.currentIndex = 1
-        self.settle(0.3)
+        self.settle()
         self.assertAlmostEqual(self.projected()[0], after[0], delta=0.5)
 
     def silhouetteSeen(self) -> Any:
@@ -160,7 +172,7 @@ class VesselRegistrationResultTest(VesselRegistrationGuiCase):
         node.SetBackgroundColor2(0, 0, 0)
         if self.parameters.segmentation.GetDisplayNode():
             self.parameters.segmentation.GetDisplayNode().SetVisibility(False)
-        self.settle(0.3)
+        self.settle()
         view.forceRender()
         grab = vtk.vtkWindowToImageFilter()
         grab.SetInput(view.renderWindow())
@@ -175,7 +187,7 @@ class VesselRegistrationResultTest(VesselRegistrationGuiCase):
         import numpy as np
 
         self.ui.cArmViewButton.click()
-        self.settle(0.3)
+        self.settle()
         self.assertTrue(self.ui.cArmViewButton.checked)
         seen = self.silhouetteSeen()
         projected = slicer.util.arrayFromVolume(self.parameters.projection)[0] > 0
@@ -214,7 +226,7 @@ class VesselRegistrationResultTest(VesselRegistrationGuiCase):
 
     def test_in_the_c_arm_view_left_is_left_as_on_the_monitor(self) -> None:
         self.ui.cArmViewButton.click()
-        self.settle(0.3)
+        self.settle()
         renderer = self.view3D().renderWindow().GetRenderers().GetFirstRenderer()
         ijkToRas = vtk.vtkMatrix4x4()
         self.parameters.xray.GetIJKToRASMatrix(ijkToRas)
@@ -229,16 +241,16 @@ class VesselRegistrationResultTest(VesselRegistrationGuiCase):
 
     def test_the_c_arm_view_follows_the_c_arm_and_is_left_by_the_same_button(self) -> None:
         self.ui.cArmViewButton.click()
-        self.settle(0.3)
+        self.settle()
         camera = self.view3D().renderWindow().GetRenderers().GetFirstRenderer().GetActiveCamera()
         before = camera.GetPosition()
         self.ui.primaryAngleSlider.value = 0
-        self.settle(0.4)
+        self.settle()
         self.assertNotEqual(camera.GetPosition(), before)
         self.assertTrue(self.ui.cArmViewButton.checked)
         self.ui.cArmViewButton.click()
-        self.settle(0.3)
+        self.settle()
         self.assertFalse(self.ui.cArmViewButton.checked)
         self.ui.show3DButton.click()
-        self.settle(0.3)
+        self.settle()
         self.assertFalse(self.ui.cArmViewButton.checked)

@@ -27,11 +27,11 @@ class VesselRegistrationSceneTest(VesselRegistrationGuiCase):
         self.loadSampleCase()
         self.useTrueVessels()
         self.ui.secondaryAngleSlider.value = 30
-        self.settle(0.4)
+        self.settle()
         self.ui.fitRoiButton.click()
         self.ui.rightButton.click()
         self.ui.overlayOpacitySlider.value = 0.3
-        self.settle(0.4)
+        self.settle()
 
     def test_saved_closed_and_opened_again_everything_is_as_it_was(self) -> None:
         self.workDone()
@@ -52,7 +52,7 @@ class VesselRegistrationSceneTest(VesselRegistrationGuiCase):
         self.settle(0.5)
         self.assertEqual(self.stateOfThePanel(), before)
         self.ui.rightButton.click()
-        self.settle(0.3)
+        self.settle()
         self.assertTrue(self.ui.undoButton.enabled)
 
     def stateOfThePanel(self) -> dict[str, object]:
@@ -99,14 +99,14 @@ class VesselRegistrationSceneTest(VesselRegistrationGuiCase):
                 if node is None:
                     continue
                 slicer.mrmlScene.RemoveNode(node)
-                self.settle(0.3)
+                self.settle()
                 self.ui.primaryAngleSlider.value = self.ui.primaryAngleSlider.value + 5
-                self.settle(0.4)
+                self.settle()
                 if self.ui.rightButton.enabled:
                     self.ui.rightButton.click()
                 if self.ui.cArmViewButton.enabled:
                     self.ui.cArmViewButton.click()
-                self.settle(0.3)
+                self.settle()
                 self.assertNotIn("Traceback", self.ui.statusLabel.text)
                 self.assertNotIn("NoneType", self.ui.statusLabel.text)
 
@@ -146,12 +146,12 @@ class VesselRegistrationSceneTest(VesselRegistrationGuiCase):
         old, pose = self.widget, self.pose()
         code = sys.modules["VesselRegistrationWidgets.main_widget"]
         slicer.util.reloadScriptedModule("VesselRegistration")
-        self.settle(0.4)
+        self.settle()
         self.assertIsNot(self.widget, old)
         self.assertIsNot(sys.modules["VesselRegistrationWidgets.main_widget"], code)
         self.assertEqual(old.cornerText.text, "")
         self.assertEqual(self.pose(), pose)
         self.assertIn("CRA 30.0", self.ui.angleLabel.text)
         self.ui.primaryAngleSlider.value = 0
-        self.settle(0.4)
+        self.settle()
         self.assertEqual(self.widget.cornerText.text, "LAO 0.0 CRA 30.0")
