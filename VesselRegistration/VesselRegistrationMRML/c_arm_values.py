@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,7 @@ VALUES = {
     "tableHead": Value("table", 2, "table_lps_mm", LENGTH),
 }
 """Field of the parameter node to what it means."""
+TAG = re.compile(r"\([0-9a-fA-F]{4},[0-9a-fA-Fx]{4}")
 ALONG_THE_RUN = ("primary_angle", "secondary_angle", "table")
 """Quantities that may change from frame to frame: what is entered is the first frame's value."""
 
@@ -47,6 +49,9 @@ class GeometrySource:
     """Where a value came from, for people."""
 
     text: str
+    """In a few words, with the header's tag: `header (0018,1510)`."""
+    detail: str
+    """The whole of it, for a tool tip."""
     origin: str
     """`header`, `fallback`, `assumed`, `user` or `missing`."""
     missing: bool
@@ -119,10 +124,15 @@ def _entered(parameters: Any, geometry: RunGeometry, frame: int, names: set[str]
 
 def _source(value: Sourced) -> GeometrySource:
     words = {
-        Origin.HEADER: f"header: {value.source}",
-        Origin.FALLBACK: f"worked out: {value.source}",
-        Origin.ASSUMED: f"assumed: {value.source}",
+        Origin.HEADER: "header",
+        Origin.FALLBACK: "worked out",
+        Origin.ASSUMED: "assumed",
         Origin.USER: "entered",
-        Origin.MISSING: f"missing: {value.source}",
+        Origin.MISSING: "missing",
     }
-    return GeometrySource(words[value.origin], value.origin.value, value.value is None)
+    word, tag = words[value.origin], TAG.search(value.source)
+    text = f"{word} {tag.group()})" if tag and value.origin is Origin.HEADER else word
+    detail = value.source if value.origin is Origin.USER else f"{word}: {value.source}"
+    if value.uncertainty is not None:
+        detail += f"; good to about {value.uncertainty:g} {value.unit}"
+    return GeometrySource(text, detail, value.origin.value, value.value is None)

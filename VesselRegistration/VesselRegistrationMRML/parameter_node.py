@@ -15,6 +15,7 @@ from slicer import (
     vtkMRMLSegmentationNode,
     vtkMRMLTextNode,
 )
+from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import Default, WithinRange, parameterNodeWrapper
 
 
@@ -23,6 +24,10 @@ class ShownPose(enum.Enum):
 
     BEFORE = "before"
     AFTER = "after"
+
+    def label(self) -> str:
+        """What the panel calls it."""
+        return _("Before: start pose") if self is ShownPose.BEFORE else _("After: registered or adjusted")
 
 
 @parameterNodeWrapper
@@ -64,6 +69,8 @@ class VesselRegistrationParameterNode:
     showOutline: bool = True
     showOverlay: bool = True
     overlayOpacity: Annotated[float, WithinRange(0, 1), Default(0.5)]
+    modelOpacity: Annotated[float, WithinRange(0, 1), Default(0.7)]
+    """Of the model in 3-D, so that the picture behind it can be seen."""
 
     outputFolder: pathlib.Path
 

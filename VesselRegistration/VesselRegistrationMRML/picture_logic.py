@@ -23,7 +23,7 @@ class PictureLogic:
             return None
         scene = self.sceneOf(p)
         if p.projection is None:
-            p.projection = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Model projection")
+            p.projection = parts.pictures.newProjection(scene)
             parts.views.showInSlice(scene, parts.layout.PROJECTION_VIEW, p.projection)
         model = parts.case.vesselModel(p.model)
         parts.pictures.updateProjection(p.projection, model, parts.placement.poseLps(self.shownPoseNode(p)), cArm)
@@ -126,10 +126,11 @@ class PictureLogic:
             p.outline.GetDisplayNode().SetVisibility(p.showOutline)
         if p.xray is not None:
             parts.views.labelOver(p.xray, p.overlay, p.overlayOpacity if p.showOverlay else 0.0)
-        # The vessels' own fill would hide which of them the model meets.
+        if p.model is not None and p.model.GetDisplayNode():
+            p.model.GetDisplayNode().SetOpacity(p.modelOpacity)
+        # The vessels' own fill would hide the picture and which of them the model meets; their outline stays.
         if p.segmentation is not None and p.segmentation.GetDisplayNode():
-            covered = p.showOverlay and p.overlay is not None and p.model is not None
-            p.segmentation.GetDisplayNode().SetVisibility2DFill(not covered)
+            p.segmentation.GetDisplayNode().SetVisibility2DFill(p.model is None or p.overlay is None)
 
     def _clearPictures(self, p: Any) -> None:
         for node in (p.outline, p.overlay, p.projection):
@@ -139,6 +140,7 @@ class PictureLogic:
     def showLayout(self, p: Any) -> None:
         """Arrange the views: fluoroscopy, projection and 3-D."""
         parts.layout.show(self.sceneOf(p))
+        parts.views.clear3D(self.sceneOf(p))
         parts.views.showInSlice(self.sceneOf(p), parts.layout.FLUOROSCOPY_VIEW, p.xray)
         parts.views.showInSlice(self.sceneOf(p), parts.layout.PROJECTION_VIEW, p.projection)
         self.fitSliceViews(p)

@@ -33,15 +33,20 @@ def atIsocenter(model: VesselModel, modelToIsocenter: FloatArray) -> FloatArray:
     return transform_points(modelToIsocenter, model.points_lps)
 
 
+def newProjection(scene: Any) -> Any:
+    """A volume node for the projection, dark where an X-ray would be dark."""
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Model projection")
+    node.CreateDefaultDisplayNodes()
+    node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeInvertedGrey")
+    node.GetDisplayNode().SetAutoWindowLevel(False)
+    return node
+
+
 def updateProjection(node: Any, model: VesselModel, modelToIsocenter: FloatArray, cArm: CArm) -> None:
     """Fill a volume node with the length (mm) of every ray within the model: an X-ray of contrast agent alone."""
     lengths = path_length_mm(atIsocenter(model, modelToIsocenter), model.triangles, cArm).astype(np.float32)
     slicer.util.updateVolumeFromArray(node, lengths[np.newaxis])
     node.SetIJKToRASMatrix(matrixFromArray(pictureToRas(cArm)))
-    if node.GetDisplayNode() is None:
-        node.CreateDefaultDisplayNodes()
-        node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeInvertedGrey")
-        node.GetDisplayNode().SetAutoWindowLevel(False)
     # A little more than the thickest vessel, so that even that is not plain black.
     node.GetDisplayNode().SetWindowLevelMinMax(0.0, max(1.0, 1.15 * float(lengths.max())))
 

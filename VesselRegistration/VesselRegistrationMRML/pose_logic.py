@@ -80,7 +80,8 @@ class PoseLogic:
         if frame in own:
             return frames[frame].origin.value
         nearest = min(own, key=lambda index: (abs(index - frame), index))
-        return f"as on frame {nearest}, carried with the table" if p.followTable else f"as on frame {nearest}"
+        place = f"as on frame {nearest + 1}"  # people count from one
+        return f"{place}, carried with the table" if p.followTable else place
 
     def shownPoseNode(self, p: Any) -> Any | None:
         """The transform node that the model hangs under: the pose, or the start pose to compare with."""

@@ -38,7 +38,7 @@ def _byLayoutName(scene: Any, className: str, name: str) -> Any | None:
 
 def alignSlice(node: Any, cArm: CArm) -> None:
     """Turn a slice view to face the detector, the picture upright; what was zoomed stays zoomed."""
-    node.SetSliceToRAS(matrixFromArray(sliceToRas(cArm)))
+    node.GetSliceToRAS().DeepCopy(matrixFromArray(sliceToRas(cArm)))
     node.UpdateMatrices()
 
 
@@ -71,6 +71,14 @@ def labelOver(background: Any, label: Any | None, opacity: float) -> None:
         if composite.GetBackgroundVolumeID() == background.GetID():
             composite.SetLabelVolumeID(label.GetID() if label else None)
             composite.SetLabelOpacity(opacity)
+
+
+def clear3D(scene: Any) -> None:
+    """No box and no axis labels in the 3D views: they clutter the look from the source."""
+    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLViewNode")):
+        view = scene.GetNthNodeByClass(index, "vtkMRMLViewNode")
+        view.SetBoxVisible(False)
+        view.SetAxisLabelsVisible(False)
 
 
 def camera(viewNode: Any) -> Any | None:

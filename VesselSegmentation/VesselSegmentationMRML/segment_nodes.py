@@ -100,7 +100,7 @@ def vesselMask(segmentationNode: Any, volumeNode: Any) -> np.ndarray:
     if not segmentId:
         frame = run_nodes.shownFrame(volumeNode)
         raise InputError(
-            f'{segmentationNode.GetName()} has no segment "{SEGMENT}" on frame {frame}. Segment this frame first.'
+            f'{segmentationNode.GetName()} has no segment "{SEGMENT}" on frame {frame + 1}. Segment this frame first.'
         )
     return maskOf(segmentationNode, segmentId, volumeNode)
 
