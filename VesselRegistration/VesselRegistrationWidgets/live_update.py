@@ -33,6 +33,8 @@ GEOMETRY = (
 POSES = ("pose", "startPose")
 SHOWN = ("showOutline", "showOverlay", "overlayOpacity", "shownPose", "followTable", "threshold")
 OBSERVED = ("model", "xray", "roi", "segmentation", *POSES)
+SELECTED = ("model", "xray", "roi", "segmentation", "startPose")
+"""What the user selects, or is found for him, and may delete."""
 
 
 class LiveUpdate:
@@ -41,9 +43,11 @@ class LiveUpdate:
     def __init__(self, widget: VesselRegistrationWidget) -> None:
         self.widget = widget
         self._seen: dict[str, Any] = {}
+        self._ids: dict[str, str] = {}
         self._observed: list[tuple[Any, int]] = []
         self._observedIds: tuple[str, ...] = ()
         self._busy = False
+        self._lost: set[str] = set()
         self._timer = _timer(DELAY_MS, self.flush)
         self._settled = _timer(SETTLED_MS, self._recordPose)
 
@@ -51,6 +55,14 @@ class LiveUpdate:
         """Something may have changed. Also an observer's callback. What goes on changing is followed all along."""
         if not self._busy and not self._timer.active:
             self._timer.start()
+
+    def nodeRemoved(self, node: Any) -> None:
+        """A node was removed. A selector then goes on to any other node, which nobody has chosen: to none instead."""
+        parameters = self.widget.parameters
+        if parameters is None or self._busy:
+            return
+        self._lost |= {name for name in SELECTED if self._ids.get(name) == node.GetID()}
+        self.schedule()
 
     @property
     def pending(self) -> bool:
@@ -87,6 +99,9 @@ class LiveUpdate:
         self._timer.stop()
         self._busy = True
         try:
+            for name in self._lost:
+                setattr(self.widget.parameters, name, None)
+            self._lost.clear()
             now = self._look()
             changed = {name for name, value in now.items() if value != self._seen.get(name)}
             self._follow(changed)
@@ -103,9 +118,9 @@ class LiveUpdate:
         parameters, logic = self.widget.parameters, self.widget.logic
         case, cArm, result = self.widget.case, self.widget.cArm, self.widget.result
         before = self._look()
-        if "model" in changed and parameters.model:
+        if parameters.model and ("model" in changed or not parameters.pose or not parameters.startPose):
             case.quietly(lambda: logic.adoptModel(parameters, parameters.model))
-        if "xray" in changed and parameters.xray:
+        if parameters.xray and ("xray" in changed or not parameters.geometry):
             case.quietly(lambda: logic.adoptRun(parameters, parameters.xray))
             case.arrangeViews()
         elif "frame" in changed and parameters.xray:
@@ -154,6 +169,7 @@ class LiveUpdate:
     def _observe(self) -> None:
         """Observe the nodes that the parameter node names now."""
         parameters = self.widget.parameters
+        self._ids = {name: _identifier(getattr(parameters, name)) for name in SELECTED} if parameters else {}
         nodes = [getattr(parameters, name) for name in OBSERVED] if parameters is not None else []
         nodes += [self.widget.result.browser(), self.widget.result.camera()]
         nodes = [node for node in nodes if node]

@@ -110,11 +110,12 @@ class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         if self.parameters.xray:
             self.status(_("Case opened from the scene."))
 
-    def onNodeRemoved(self, caller: Any = None, event: Any = None) -> None:
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeRemoved(self, caller: Any, event: Any, node: Any) -> None:
         """A node has gone: it may be one that we use."""
         for step in (self.vessels, self.register):
             step.stopWithoutInputs()
-        self.live.schedule()
+        self.live.nodeRemoved(node)
 
     def onLayoutChanged(self, _layout: int) -> None:
         """Views come and go with layouts."""
