@@ -29,8 +29,10 @@ __all__ = [
 
 def install(slicer: Any) -> None:
     """Set every slicer.qMRML* and slicer.qSlicer* name that this host has."""
+    from .messages import installMessageHandler
     from .registry import standIns
 
+    installMessageHandler()
     for name, kind in standIns().items():
         if name.startswith(("qMRML", "qSlicer")):
             setattr(slicer, name, classFor(kind))

@@ -17,7 +17,7 @@ _TAKES_CALLABLE = frozenset(
     ("singleShot", "setData", "setProperty", "setItemData", "addItem", "insertItem", "setValue", "setUserData")
 )
 _SIGNATURE = re.compile(r"^\s+[\w.]+\((.*)\)\s*$")
-_REFUSAL = re.compile(r"called with wrong argument|\(\d+ given\)|positional argument|keyword argument|not enough arguments")
+_REFUSAL = re.compile(r"called with wrong argument|\(\d+ given\)|(positional|keyword) argument|not enough arguments")
 _MODULES = {"PySide6.QtCore": QtCore, "PySide6.QtGui": QtGui, "PySide6.QtNetwork": QtNetwork,
             "PySide6.QtWidgets": QtWidgets}
 

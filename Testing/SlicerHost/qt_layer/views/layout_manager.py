@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import xml.etree.ElementTree as ElementTree
 from typing import Any
 
@@ -40,6 +39,7 @@ class qMRMLLayoutManager(QObject):
         self._logic = slicer.vtkMRMLLayoutLogic()
         self._node: Any = None
         self._shown = ("", -1)
+        self._known: set[str] = set()
         self._widgets: list[tuple[Any, Any]] = []
         self._observers = Observers(self)
         self._nodeObservers = Observers(self)
@@ -68,6 +68,9 @@ class qMRMLLayoutManager(QObject):
             self._observers.add(scene, event, self._onBatch)
         for event in (_Scene.EndCloseEvent, _Scene.EndImportEvent, _Scene.EndRestoreEvent):
             self._observers.add(scene, event, self._onSceneChanged)
+        kind = slicer.vtkMRMLApplicationLogic
+        self._observers.add(applicationLogic, kind.PauseRenderEvent, self.pauseRender)
+        self._observers.add(applicationLogic, kind.ResumeRenderEvent, self.resumeRender)
         self._follow()
 
     def _follow(self) -> None:
@@ -80,8 +83,12 @@ class qMRMLLayoutManager(QObject):
         self._refresh()
 
     def _onNodeAdded(self, node: Any) -> None:
-        if node is not None and node.IsA("vtkMRMLLayoutNode") and not self._scene.IsBatchProcessing():
+        if node is None or self._scene.IsBatchProcessing():
+            return
+        if node.IsA("vtkMRMLLayoutNode"):
             self._follow()
+        elif node.IsA("vtkMRMLAbstractViewNode"):
+            self._makeViews()
 
     def _onNodeRemoved(self, node: Any) -> None:
         if node is None:
@@ -104,12 +111,32 @@ class qMRMLLayoutManager(QObject):
         if not self._scene.IsBatchProcessing():
             self._shown = ("", -1)
             self._follow()
+            self._makeViews()
 
     @staticmethod
     def _schedule(widget: Any) -> None:
         view = widget.viewWidget()
         if hasattr(view, "scheduleRender"):
             view.scheduleRender()
+
+    def _makeViews(self) -> None:
+        """A view for each view node, in the layout or not."""
+        for kind in _KINDS:
+            for index in range(self._scene.GetNumberOfNodesByClass(kind)):
+                node = self._scene.GetNthNodeByClass(index, kind)
+                if self._widgetOf(node) is None and node.GetParentLayoutNode() is None:
+                    self._makeView(node, kind)
+
+    def _makeView(self, node: Any, kind: str) -> Any:
+        widget = _KINDS[kind](self._viewport)
+        widget.hide()
+        name = {"vtkMRMLViewNode": "qMRMLThreeDWidget"}.get(kind) or _KINDS[kind].__name__
+        widget.setObjectName(name + (node.GetLayoutName() or ""))
+        self._widgets.append((node, widget))
+        widget._start(node, self._applicationLogic)
+        for _ in range(self._pauses):
+            self._pause(widget, True)
+        return widget
 
     # -- arrangement
 
@@ -142,7 +169,7 @@ class qMRMLLayoutManager(QObject):
         used: list[QWidget] = []
 
         def viewsOf(element: ElementTree.Element) -> list[QWidget]:
-            widgets = [self._viewFor(element)]
+            widgets = self._viewsFor(element)
             used.extend(widgets)
             return widgets
 
@@ -150,33 +177,48 @@ class qMRMLLayoutManager(QObject):
         self._column.addWidget(self._arrangement)
         for node, widget in self._widgets:
             node.SetMappedInLayout(int(widget in used))
-            widget.setVisible(widget in used)
             if widget in used:
                 self._schedule(widget)
 
-    def _viewFor(self, element: ElementTree.Element) -> QWidget:
-        kind, tag = element.get("class", ""), element.get("singletontag", "")
+    def _viewsFor(self, element: ElementTree.Element) -> list[QWidget]:
+        """The views that a <view> element means; what is missing is made."""
+        kind = element.get("class", "")
         if kind not in _KINDS:
             raise ValueError(f"no view for nodes of class '{kind}'")
-        node = self._scene.GetSingletonNode(tag, kind)
-        fresh = node is None
-        if fresh:
-            node = self._scene.CreateNodeByClass(kind)
-            node.UnRegister(None)
-            node.SetName(tag)
-            node.SetLayoutName(tag)
-            node.SetSingletonTag(tag)
-            node = self._scene.AddNode(node)
+        nodes = self._nodesFor(element, kind)
+        return [self._show(element, node) for node in nodes or [self._makeNode(element, kind)]]
+
+    def _nodesFor(self, element: ElementTree.Element, kind: str) -> list[Any]:
+        tag, viewType = element.get("singletontag"), element.get("type")
+        count = self._scene.GetNumberOfNodesByClass(kind)
+        nodes = [self._scene.GetNthNodeByClass(index, kind) for index in range(count)]
+        if tag is not None:
+            return [node for node in nodes if node.GetSingletonTag() == tag]
+        if viewType is not None and kind == "vtkMRMLViewNode":
+            accepted = (viewType, None, "") if viewType == "main" else (viewType,)
+            return [node for node in nodes if node.GetAttribute("ViewType") in accepted]
+        return nodes
+
+    def _makeNode(self, element: ElementTree.Element, kind: str) -> Any:
+        tag = element.get("singletontag") or self._scene.GenerateUniqueName("View")
+        node = self._scene.CreateNodeByClass(kind)
+        node.UnRegister(None)
+        node.SetName(tag)
+        node.SetLayoutName(tag)
+        node.SetSingletonTag(tag)
+        if element.get("type"):
+            node.SetAttribute("ViewType", element.get("type"))
+        return self._scene.AddNode(node)
+
+    def _show(self, element: ElementTree.Element, node: Any) -> QWidget:
         widget = self._widgetOf(node)
+        fresh = node.GetID() not in self._known
+        self._known.add(node.GetID())
         if widget is None:
-            self._apply(element, node)
-            widget = _KINDS[kind](self._viewport)
-            widget.setObjectName(f"{kind.replace('vtkMRML', 'qMRML').replace('Node', 'Widget')}{tag}")
-            widget.setWindowTitle(node.GetLayoutLabel() or tag)
-            self._widgets.append((node, widget))
-            widget._start(node, self._applicationLogic)
-        else:
-            self._apply(element, node, onlyLayout=True)
+            widget = self._makeView(node, element.get("class", ""))
+        self._apply(element, node, onlyLayout=not fresh)
+        widget.show()  # before it is arranged: tabs hide what is behind
+        widget.setWindowTitle(node.GetLayoutLabel() or node.GetLayoutName() or "")
         return widget
 
     @staticmethod
@@ -219,14 +261,14 @@ class qMRMLLayoutManager(QObject):
         self._logic.SetMRMLScene(None)
 
     def _named(self, kind: type, name: Any) -> Any:
-        """The view of one kind by number (of those in the layout) or layout name."""
+        """The view of one kind by number or layout name."""
         if isinstance(name, str):
             return next((w for node, w in self._widgets if isinstance(w, kind) and node.GetLayoutName() == name), None)
-        found = self._inLayout(kind)
+        found = self._all(kind)
         return found[int(name)] if 0 <= int(name) < len(found) else None
 
-    def _inLayout(self, kind: type) -> list[Any]:
-        return [w for node, w in self._widgets if isinstance(w, kind) and node.IsMappedInLayout()]
+    def _all(self, kind: type) -> list[Any]:
+        return [widget for _, widget in self._widgets if isinstance(widget, kind)]
 
     # -- methods of the application's layout manager
 
@@ -257,7 +299,7 @@ class qMRMLLayoutManager(QObject):
         return self._named(qMRMLSliceWidget, str(name))
 
     def threeDWidget(self, name: Any) -> Any:
-        """A 3D view by its number in the layout or its layout name, None without one."""
+        """A 3D view by its number or its layout name, None without one."""
         return self._named(qMRMLThreeDWidget, name)
 
     def viewWidget(self, node: Any) -> Any:
@@ -286,13 +328,13 @@ class qMRMLLayoutManager(QObject):
         self._colorLogic = logic
 
     def activeMRMLThreeDViewNode(self) -> Any:
-        """The node of the first 3D view in the layout."""
-        found = self._inLayout(qMRMLThreeDWidget)
+        """The node of the first 3D view."""
+        found = self._all(qMRMLThreeDWidget)
         return found[0].mrmlViewNode() if found else None
 
     def activeThreeDRenderer(self) -> Any:
-        """The renderer of the first 3D view in the layout."""
-        found = self._inLayout(qMRMLThreeDWidget)
+        """The renderer of the first 3D view."""
+        found = self._all(qMRMLThreeDWidget)
         return found[0].threeDView()._renderer if found else None
 
     @Slot(object)
@@ -313,13 +355,13 @@ class qMRMLLayoutManager(QObject):
     @Slot()
     def resetThreeDViews(self) -> None:
         """Center all 3D views."""
-        for widget in self._inLayout(qMRMLThreeDWidget):
+        for widget in self._all(qMRMLThreeDWidget):
             widget.threeDView().resetFocalPoint()
 
     @Slot()
     def resetSliceViews(self) -> None:
         """Fit all slice views to their background volumes."""
-        for widget in self._inLayout(qMRMLSliceWidget):
+        for widget in self._all(qMRMLSliceWidget):
             widget.sliceController().fitSliceToBackground()
 
     @Slot(bool)
@@ -332,19 +374,23 @@ class qMRMLLayoutManager(QObject):
         """Render no view until resumed as often."""
         self._pauses += 1
         for _, widget in self._widgets:
-            with contextlib.suppress(AttributeError):
-                widget.viewWidget().pauseRender()
+            self._pause(widget, True)
 
     @Slot()
     def resumeRender(self) -> None:
         """Undo one pause."""
         self._pauses = max(0, self._pauses - 1)
         for _, widget in self._widgets:
-            with contextlib.suppress(AttributeError):
-                widget.viewWidget().resumeRender()
+            self._pause(widget, False)
+
+    @staticmethod
+    def _pause(widget: Any, pause: bool) -> None:
+        view = widget.viewWidget()
+        if hasattr(view, "setRenderPaused"):
+            view.setRenderPaused(pause)
 
     def _number(self) -> int:
         return self._node.GetViewArrangement() if self._node is not None else 0
 
     layout = Property(int, _number, lambda self, number: self.setLayout(number))
-    threeDViewCount = Property(int, lambda self: len(self._inLayout(qMRMLThreeDWidget)))
+    threeDViewCount = Property(int, lambda self: len(self._all(qMRMLThreeDWidget)))
