@@ -117,3 +117,13 @@ def test_starting_imports_no_heavy_package() -> None:
     names = "['torch', 'SimpleITK', 'scipy', 'monai', 'skimage', 'pydicom']"
     done = runCode(f"import sys; assert not set({names}) & set(sys.modules), set({names}) & set(sys.modules)")
     assert done.returncode == 0, done.stdout
+
+
+def test_many_calls_leave_none_alive() -> None:
+    code = (
+        "import sys; button = qt.QPushButton(); before = sys.getrefcount(None)\n"
+        "for _ in range(20000): button.setText('x')\n"
+        "assert sys.getrefcount(None) > 10**9, before"
+    )
+    done = runCode(code)
+    assert done.returncode == 0, done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import os
@@ -20,6 +21,7 @@ def main(arguments: list[str]) -> int:
     options = CommandOptions(arguments)
     environment = dict(os.environ)
     prepareEnvironment()
+    keepSingletons()
     setUpLogging()
     errorLog.install()
     from .injection import inject
@@ -54,6 +56,17 @@ def prepareEnvironment() -> None:
         if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
             os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
         os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+
+
+def keepSingletons() -> None:
+    """Keep None, True and False alive on Python before 3.12, where they are counted like any object.
+
+    PySide6 is built for versions that do not count them and gives one reference too few back with each call that
+    returns one of them; without this, the interpreter ends with "deallocating None" after some thousand calls.
+    """
+    if sys.version_info < (3, 12):
+        for singleton in (None, True, False):
+            ctypes.c_ssize_t.from_address(id(singleton)).value += 1 << 40
 
 
 def _message(name: str, app: Any) -> str:
