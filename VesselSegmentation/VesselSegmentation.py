@@ -45,6 +45,14 @@ class VesselSegmentation(ScriptedLoadableModule):
         self.parent.contributors = [_("The VesselRegistration developers")]
         self.parent.helpText = _helpText()
         self.parent.acknowledgementText = _acknowledgementText()
+        slicer.app.connect("startupCompleted()", registerLayout)
+
+
+def registerLayout() -> None:
+    """Let scenes be opened that were saved with the module's arrangement of views."""
+    from VesselSegmentationMRML import layout
+
+    layout.registerLayout(slicer.mrmlScene)
 
 
 def _helpText() -> str:

@@ -76,8 +76,8 @@ def compare(volumeNode: Any, segmentationNode: Any, reference: Any) -> dict[int,
 
 
 def storeTable(tableNode: Any, overlaps: dict[int, Overlap]) -> None:
-    """One row per frame. Scores that are 0 / 0 are left empty, not called zero."""
-    columns: dict[str, Any] = {"Frame": list(overlaps)}
+    """One row per frame, counted from 1. Scores that are 0 / 0 are left empty, not called zero."""
+    columns: dict[str, Any] = {"Frame": [frame + 1 for frame in overlaps]}
     for score in SCORES:
         columns[score] = [_text(getattr(overlap, score.lower())) for overlap in overlaps.values()]
     columns["Vessel in both (px)"] = [overlap.true_positives for overlap in overlaps.values()]

@@ -139,8 +139,13 @@ def belongsTo(node: Any, volumeNode: Any) -> bool:
 
 
 def mayHold(node: Any, volumeNode: Any) -> bool:
-    """Whether results of this picture or run may go into a node without overwriting those of another."""
+    """Whether results of this picture or run may go into a node without overwriting those of another.
+
+    A segment "Vessel" that did not come from here is somebody's own work.
+    """
     if node is None or node.GetScene() is None:
+        return False
+    if node.IsA("vtkMRMLSegmentationNode") and node.GetNodeReference(PICTURE_ROLE) is None and vesselSegmentId(node):
         return False
     picture, browser = node.GetNodeReference(PICTURE_ROLE), run_nodes.browserOf(node)
     return picture in (None, volumeNode) and browser in (None, run_nodes.browserOf(volumeNode))

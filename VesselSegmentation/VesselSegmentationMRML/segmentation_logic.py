@@ -197,7 +197,9 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
     def accept(self, p: VesselSegmentationParameterNode, volumeNode: Any, folder: Path | str) -> str:
         """Take the results for a run into the module's nodes; one line about them."""
         results, frames = self._results(volumeNode, folder)
-        p.segmentation = self.acceptSegmentation(volumeNode, folder, p.segmentation)
+        # When a node is deleted, its selector passes to a neighbor: the reference must not be overwritten then.
+        output = None if p.segmentation is p.reference else p.segmentation
+        p.segmentation = self.acceptSegmentation(volumeNode, folder, output)
         for kind, name in ((map_nodes.PROBABILITY, "probability"), (map_nodes.ATTENTION, "attention")):
             if name in results:
                 maps = dict(zip(frames, results[name]))
@@ -205,7 +207,7 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
         self.showOverlay(p)
         empty = sum(not mask.any() for mask in results["masks"])
         share = 100 * float(results["masks"].mean())
-        what = _("frame {number}").format(number=frames[0]) if len(frames) == 1 else ""
+        what = _("frame {number}").format(number=frames[0] + 1)  # people count from one if len(frames) == 1 else ""
         what = what or _("{count} frames").format(count=len(frames))
         text = _("Vessels on {share:.1f} % of {what}.").format(share=share, what=what)
         return text + (" " + _("{count} without any vessel.").format(count=empty) if empty else "")

@@ -7,32 +7,10 @@ from typing import Any
 import vtk
 
 from VesselSegmentationMRML import run_nodes
+from VesselSegmentationMRML.layout import LAYOUT_ID, PICTURE_VIEW, registerLayout
 
-LAYOUT_ID = 20578
-"""Any number that no other layout has."""
 MARGIN = 1.02
 """Room around the picture in a view."""
-PICTURE_VIEW = "Red"
-_VIEW = """
-<item splitSize="{size}"><view class="{kind}" singletontag="{tag}">
-  <property name="viewlabel" action="default">{label}</property>{more}
-</view></item>"""
-_PICTURE = _VIEW.format(
-    size=500,
-    kind="vtkMRMLSliceNode",
-    tag=PICTURE_VIEW,
-    label="R",
-    more="""
-  <property name="orientation" action="default">Axial</property>
-  <property name="viewcolor" action="default">#F34A33</property>""",
-)
-_PLOT = _VIEW.format(size=700, kind="vtkMRMLPlotViewNode", tag="PlotView1", label="P", more="")
-_TABLE = _VIEW.format(size=300, kind="vtkMRMLTableViewNode", tag="TableView1", label="T", more="")
-LAYOUT = f"""
-<layout type="horizontal" split="true">{_PICTURE}
-  <item splitSize="500"><layout type="vertical" split="true">{_PLOT}{_TABLE}</layout></item>
-</layout>"""
-"""The picture on the left, a plot above a table on the right."""
 
 
 def showPicture(volumeNode: Any, view: str = PICTURE_VIEW, fit: bool = True) -> None:
@@ -79,8 +57,7 @@ def showChart(chart: Any, table: Any | None) -> None:
     layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
     if layout is None:
         return
-    if not layout.IsLayoutDescription(LAYOUT_ID):
-        layout.AddLayoutDescription(LAYOUT_ID, LAYOUT)
+    registerLayout(scene)
     layout.SetViewArrangement(LAYOUT_ID)
     plotView = _viewNode(scene, "vtkMRMLPlotViewNode", "PlotView1")
     if plotView is not None:

@@ -34,7 +34,7 @@ class PictureSection(Section):
             return
 
         def show() -> None:
-            run_nodes.showFrame(self.logic.useRun(self.parameters), round(value))
+            run_nodes.showFrame(self.logic.useRun(self.parameters), round(value) - 1)
 
         self.attempt(show)
 
@@ -44,10 +44,10 @@ class PictureSection(Section):
         self.showRun(run)
         count = run_nodes.frameCount(run) if run else 0
         slider = self.ui.frameSlider
-        slider.maximum = max(count - 1, 0)
+        slider.maximum = max(count, 1)
         slider.enabled = count > 1
         if run is not None:
-            slider.value = run_nodes.shownFrame(run)
+            slider.value = run_nodes.shownFrame(run) + 1
         text, tone = "", Tone.NEUTRAL
         if run is not None and not count:
             text, tone = self.logic.problem(self.parameters), Tone.BAD

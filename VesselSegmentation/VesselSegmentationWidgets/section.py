@@ -158,6 +158,7 @@ class JobSection(Section):
         if self.job is not None:
             self.job.cancel()
             self.progressBar.setFormat(_("Stopping ..."))
+            self.panel.refresh()
 
     def stop(self, why: str = "") -> None:
         """End the job at once; `why` is said."""

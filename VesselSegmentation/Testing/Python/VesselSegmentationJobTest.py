@@ -1,6 +1,5 @@
 """Child processes: what they report, how they end, what they leave; and the check of packages."""
 
-
 from __future__ import annotations
 
 import os

@@ -1,6 +1,5 @@
 """The module's logic on real MRML, without its window: masks, maps, scores, references, networks."""
 
-
 from __future__ import annotations
 
 import json
@@ -160,6 +159,23 @@ class VesselSegmentationLogicTest(unittest.TestCase):
         np.testing.assert_array_equal(self.logic.vesselMask(of_first[0], first), self.masks[0])
         self.logic.chooseResultsOf(self.p, first)
         self.assertIs(self.p.segmentation, of_first[0])
+
+    def test_a_reference_is_never_overwritten(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationMRML import segment_nodes
+
+        self.p.reference = self.p.segmentation = segment_nodes.storeMasks(self.run, {0: self.masks[0]})
+        self.logic.accept(self.p, self.run, self.results([0], masks=self.masks[1:2]))
+        self.assertIsNot(self.p.segmentation, self.p.reference)
+        np.testing.assert_array_equal(self.logic.vesselMask(self.p.reference, self.run), self.masks[0])
+
+    def test_vessels_drawn_by_somebody_else_are_never_overwritten(self) -> None:
+        drawn = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Expert")
+        drawn.GetSegmentation().AddEmptySegment("Vessel", "Vessel")
+        node = self.logic.acceptSegmentation(self.run, self.results([0], masks=self.masks[:1]), drawn)
+        self.assertIsNot(node, drawn)
+        self.assertEqual(drawn.GetSegmentation().GetNumberOfSegments(), 1)
 
     def test_masks_move_with_a_run_that_is_placed_anew(self) -> None:
         import numpy as np

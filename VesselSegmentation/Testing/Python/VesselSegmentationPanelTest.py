@@ -1,12 +1,12 @@
 """The panel by clicking: segment, look, compare, cancel, and everything that can go wrong."""
 
-
 from __future__ import annotations
 
 import os
 from unittest import mock
 
 import slicer
+import vtk
 from VesselSegmentationGuiCase import VesselSegmentationGuiCase
 
 MISSING = "VesselSegmentationWidgets.dependencies.missingPackages"
@@ -32,12 +32,8 @@ class VesselSegmentationPanelTest(VesselSegmentationGuiCase):
         sliceToRas = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode().GetSliceToRAS()
         right = [sliceToRas.GetElement(row, 0) for row in range(3)]
         down = [-sliceToRas.GetElement(row, 1) for row in range(3)]
-        directions = [[0.0] * 3, [0.0] * 3]
-        for axis, direction in zip((0, 1), directions):
-            run.GetIJKToRASDirection(axis, direction) if hasattr(run, "GetIJKToRASDirection") else None
-        from VesselSegmentationMRML.segment_nodes import _matrixOf
-
-        matrix = _matrixOf(run)
+        matrix = vtk.vtkMatrix4x4()
+        run.GetIJKToRASMatrix(matrix)
         for axis, seen in ((0, right), (1, down)):
             column = [matrix.GetElement(row, axis) for row in range(3)]
             self.assertGreater(sum(a * b for a, b in zip(column, seen)), 0)
@@ -46,26 +42,26 @@ class VesselSegmentationPanelTest(VesselSegmentationGuiCase):
         from VesselSegmentationMRML import run_nodes
 
         run = self.loadSampleRun()
-        self.assertEqual(self.ui.frameSlider.maximum, 9)
+        self.assertEqual((self.ui.frameSlider.minimum, self.ui.frameSlider.maximum), (1, 10))
         self.ui.frameSlider.value = 7
-        self.assertEqual(run_nodes.shownFrame(run), 7)
+        self.assertEqual(run_nodes.shownFrame(run), 6)
         run_nodes.browserOf(run).SetSelectedItemNumber(3)
         self.settle()
-        self.assertEqual(self.ui.frameSlider.value, 3)
+        self.assertEqual(self.ui.frameSlider.value, 4)
 
     def test_apply_finds_the_vessels_of_the_frame_shown(self) -> None:
         from VesselSegmentationLib.metrics import overlap_metrics
         from VesselSegmentationMRML import segment_nodes
 
         run = self.loadSampleRun()
-        self.ui.frameSlider.value = 6
+        self.ui.frameSlider.value = 7
         self.ui.applyButton.click()
         self.assertTrue(self.widget.vessels.running)
         self.assertFalse(self.ui.applyButton.enabled)
         self.assertTrue(self.ui.cancelButton.enabled)
         self.assertTrue(self.ui.vesselsProgressBar.visible)
         self.waitFor(lambda: not self.widget.vessels.running, "segmented")
-        self.assertIn("of frame 6", self.ui.vesselsMessageLabel.text)
+        self.assertIn("of frame 7", self.ui.vesselsMessageLabel.text)
         self.assertFalse(self.ui.vesselsProgressBar.visible)
         mask = segment_nodes.vesselMask(self.parameters.segmentation, run)
         self.assertGreater(overlap_metrics(mask, self.truthMask(6)).dsc, 0.8)
@@ -76,7 +72,7 @@ class VesselSegmentationPanelTest(VesselSegmentationGuiCase):
         from VesselSegmentationMRML import segment_nodes
 
         run = self.loadSampleRun()
-        self.ui.frameSlider.value = 6
+        self.ui.frameSlider.value = 7
         self.segmentShownFrame()
         usual = segment_nodes.vesselMask(self.parameters.segmentation, run)
         self.ui.thresholdSlider.value = 0.9
@@ -192,11 +188,35 @@ class VesselSegmentationPanelTest(VesselSegmentationGuiCase):
         self.ui.loadReferenceButton.click()
         self.ui.compareButton.click()
         for name in ("segmentation", "probability", "comparison", "metrics", "metricsChart", "reference", "xray"):
-            slicer.mrmlScene.RemoveNode(getattr(self.parameters, name))
+            node = getattr(self.parameters, name)
+            self.removeWithItsSequence(node)
             self.settle(0.05)
-            self.assertIsNone(getattr(self.parameters, name), name)
+            self.assertIsNot(getattr(self.parameters, name), node, name)
         self.ui.compareButton.click()
         self.assertIn("Choose an X-ray run", self.ui.compareMessageLabel.text)
+
+    def removeWithItsSequence(self, node) -> None:
+        """A proxy alone would come back with the next frame."""
+        from VesselSegmentationMRML import run_nodes
+
+        sequence = run_nodes.sequenceOf(node)
+        for one in (node, sequence):
+            if one is not None:
+                slicer.mrmlScene.RemoveNode(one)
+
+    def test_a_proxy_that_is_deleted_comes_back_from_its_sequence(self) -> None:
+        from VesselSegmentationMRML import segment_nodes
+
+        run = self.loadSampleRun()
+        self.segmentShownFrame()
+        mask = segment_nodes.vesselMask(self.parameters.segmentation, run)
+        slicer.mrmlScene.RemoveNode(self.parameters.segmentation)
+        self.ui.frameSlider.value = 2
+        self.ui.frameSlider.value = 1
+        self.settle()
+        self.ui.segmentationSelector.setCurrentNode(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")[0])
+        again = segment_nodes.vesselMask(self.parameters.segmentation, run)
+        self.assertTrue((again == mask).all())
 
     def test_a_reload_in_mid_work_ends_the_job_and_keeps_the_choices(self) -> None:
         run = self.loadSampleRun()
@@ -217,7 +237,7 @@ class VesselSegmentationPanelTest(VesselSegmentationGuiCase):
         from VesselSegmentationMRML import run_nodes, segment_nodes
 
         self.loadSampleRun()
-        self.ui.frameSlider.value = 6
+        self.ui.frameSlider.value = 7
         self.segmentShownFrame()
         before = segment_nodes.vesselMask(self.parameters.segmentation, self.parameters.xray)
         self.choose(self.ui.fieldOfViewComboBox, "Lower (aortic bifurcation, pelvis, legs)")
@@ -262,7 +282,7 @@ class VesselSegmentationPanelTest(VesselSegmentationGuiCase):
         self.ui.xraySelector.setCurrentNode(slices)
         self.settle()
         self.assertIn("3 slices", self.ui.pictureMessageLabel.text)
-        self.ui.frameSlider.value = 2
+        self.ui.frameSlider.value = 3
         self.settle()
         self.assertNotEqual(self.parameters.xray, slices)
         self.assertEqual(run_nodes.shownFrame(self.parameters.xray), 2)

@@ -1,6 +1,5 @@
 """Section 5 by clicking: a tiny training, its curves, its weights in the list; cancel, and what is missing."""
 
-
 from __future__ import annotations
 
 from pathlib import Path
