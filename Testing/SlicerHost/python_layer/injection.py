@@ -71,21 +71,22 @@ def _setUpScene(app: Application) -> None:
     logic.SetHomeDirectory(str(_HERE / "share"))
     logic.SetShareDirectory(".")
     scene.SetRootDirectory(str(temporary.parent))
-    _addCache(app, scene, temporary.parent / "RemoteIO")
     if hasattr(slicer, "vtkMRMLCommandLineModuleNode"):
         scene.RegisterNodeClass(slicer.vtkMRMLCommandLineModuleNode())
     crosshair = slicer.vtkMRMLCrosshairNode()
     crosshair.SetCrosshairName("default")
     scene.AddNode(crosshair)
     logic.SetMRMLScene(scene)
+    _addDataManagers(app, scene, temporary.parent / "RemoteIO")
 
 
-def _addCache(app: Application, scene: Any, folder: Path) -> None:
+def _addDataManagers(app: Application, scene: Any, folder: Path) -> None:
+    """The cache for downloads and bundles; reading a bundle, also one within a sequence, needs it."""
     folder.mkdir()
-    cache = slicer.vtkCacheManager()
-    cache.SetRemoteCacheDirectory(str(folder))
-    cache.SetMRMLScene(scene)
-    scene.SetCacheManager(cache)
-    app.__dict__["_cache"] = cache
-
-
+    remote, data = slicer.vtkMRMLRemoteIOLogic(), slicer.vtkDataIOManagerLogic()
+    remote.SetMRMLScene(scene)
+    remote.GetCacheManager().SetRemoteCacheDirectory(str(folder))
+    data.SetMRMLApplicationLogic(app.applicationLogic())
+    data.SetAndObserveDataIOManager(remote.GetDataIOManager())
+    app.applicationLogic().SetMRMLSceneDataIO(scene, remote, data)
+    app.__dict__["_dataManagers"] = (remote, data)

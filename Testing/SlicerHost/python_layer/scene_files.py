@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +21,14 @@ def readScene(properties: dict[str, Any], messages: Any) -> list[Any] | None:
     path = Path(properties["fileName"]).resolve()
     scene = slicer.mrmlScene
     before = {node.GetID() for node in slicer.util.getNodesByClass("vtkMRMLNode")}
-    file: Path | None = path
+    clear = bool(properties.get("clear"))
     if path.suffix.lower() in _BUNDLES:
-        folder = tempfile.mkdtemp(prefix="bundle-", dir=slicer.app.temporaryPath)
-        unpacked = slicer.app.applicationLogic().UnpackSlicerDataBundle(str(path), folder)
-        file = Path(unpacked) if unpacked else None
-    if file is None or not file.is_file():
-        messages.AddMessage(vtk.vtkCommand.ErrorEvent, f"No scene in {path}")
-        return None
-    scene.SetURL(str(file))
-    succeeded = scene.Connect(messages) if properties.get("clear") else scene.Import(messages)
+        succeeded = scene.ReadFromMRB(str(path), clear, messages)
+    else:
+        scene.SetURL(str(path))
+        succeeded = scene.Connect(messages) if clear else scene.Import(messages)
     if not succeeded:
         return None
-    if path.suffix.lower() in _BUNDLES:
-        scene.SetURL(str(path))
-        scene.SetRootDirectory(str(path.parent))
     nodes = slicer.util.getNodesByClass("vtkMRMLNode")
     return [node for node in nodes if node.GetID() not in before]
 

@@ -170,12 +170,14 @@ class SceneCases(unittest.TestCase):
 
     def test_a_bundle_holds_the_data(self):
         path = str(self.folder / "scene.mrb")
+        sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "models")
+        sequence.SetDataNodeAtValue(slicer.vtkMRMLModelNode(), "0")
         self.assertTrue(slicer.util.saveScene(path))
         slicer.mrmlScene.Clear(0)
         slicer.util.loadScene(path)
+        self.assertEqual(slicer.util.getNode("models").GetNumberOfDataNodes(), 1)
         volume = slicer.util.getNode("volume")
         self.assertEqual(slicer.util.arrayFromVolume(volume).sum(), 24)
-        self.assertEqual(slicer.mrmlScene.GetURL(), path)
         self.assertTrue(slicer.mrmlScene.GetSubjectHierarchyNode().GetItemByDataNode(volume))
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSubjectHierarchyNode"), 1)
 
