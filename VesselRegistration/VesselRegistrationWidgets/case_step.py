@@ -26,6 +26,13 @@ class CaseStep(Step):
         self.ui.modelLoadButton.connect("clicked()", self.loadModel)
         self.ui.xrayLoadButton.connect("clicked()", self.loadRun)
         self.ui.centerButton.connect("clicked()", self.centerModel)
+        # Not bound by their names: an empty path, in Python `.`, must be an empty line here.
+        self.ui.modelPathLineEdit.connect("currentPathChanged(QString)", lambda text: self._choose("modelPath", text))
+        self.ui.xrayPathLineEdit.connect("currentPathChanged(QString)", lambda text: self._choose("xrayPath", text))
+
+    def _choose(self, name: str, text: str) -> None:
+        if self.parameters is not None and Path(text) != getattr(self.parameters, name):
+            setattr(self.parameters, name, Path(text))
 
     def loadSampleCase(self) -> None:
         """The simulated patient that comes with the module."""
@@ -66,11 +73,10 @@ class CaseStep(Step):
 
     def refresh(self) -> None:
         parameters = self.parameters
-        for path, button, what in (
-            (parameters.modelPath, self.ui.modelLoadButton, _("Load this vessel model")),
-            (parameters.xrayPath, self.ui.xrayLoadButton, _("Load this X-ray run")),
-        ):
-            explain(button, _pathProblem(path), what)
+        self._showPath(self.ui.modelPathLineEdit, parameters.modelPath)
+        self._showPath(self.ui.xrayPathLineEdit, parameters.xrayPath)
+        explain(self.ui.modelLoadButton, _pathProblem(parameters.modelPath), _("Load this vessel model"))
+        explain(self.ui.xrayLoadButton, _pathProblem(parameters.xrayPath), _("Load this X-ray run"))
         problem = "" if parameters.model else _("Load a vessel model first")
         problem = problem or ("" if parameters.xray else _("Load an X-ray run first"))
         explain(self.ui.centerButton, problem, CENTER_TIP)
@@ -78,6 +84,10 @@ class CaseStep(Step):
         self.summarize(", ".join(node.GetName() for node in (parameters.model, parameters.xray) if node))
         self.ui.caseFactsLabel.text = "\n".join(facts)
         self.ui.caseFactsLabel.visible = bool(facts)
+
+    def _showPath(self, lineEdit: Any, path: Path) -> None:
+        if Path(lineEdit.currentPath) != path:
+            lineEdit.currentPath = "" if path == Path() else str(path)
 
 
 def modelText(model: Any) -> str:
@@ -106,7 +116,7 @@ def runText(volume: Any) -> str:
 
 
 def _pathProblem(path: Path) -> str:
-    """Why a file cannot be loaded, or "". An empty path is `.`."""
-    if str(path) in ("", "."):
+    """Why a file cannot be loaded, or ""."""
+    if path == Path():
         return _("Choose a file first")
     return "" if Path(path).is_file() else _("There is no file {path}").format(path=path)

@@ -92,7 +92,7 @@ class ProjectionStep(Step):
 
     def _regionText(self, region: tuple[int, int, int, int] | None) -> str:
         if region is None:
-            return _("outside the picture") if self.parameters.roi and self.parameters.xray else ""
+            return _("outside the picture") if self.parameters.roi and self.parameters.xray else _("none drawn")
         x, y, width, height = region
         return _("left {x}, top {y}, width {width}, height {height}").format(x=x, y=y, width=width, height=height)
 

@@ -47,6 +47,7 @@ class ResultStep(Step):
     def _addFrameControls(self) -> None:
         self._play = slicer.qMRMLSequenceBrowserPlayWidget()
         self._seek = slicer.qMRMLSequenceBrowserSeekWidget()
+        self._play.RecordingControlsVisible = False
         self._play.toolTip = _("Go through the frames of the run")
         self._seek.toolTip = _("Choose a frame of the run")
         for control in (self._seek, self._play):

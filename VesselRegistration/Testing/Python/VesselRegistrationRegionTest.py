@@ -111,7 +111,7 @@ class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
         slicer.mrmlScene.RemoveNode(self.parameters.roi)
         self.settle()
         self.assertIsNone(self.parameters.roi)
-        self.assertEqual(self.ui.roiPixelsLabel.text, "")
+        self.assertEqual(self.ui.roiPixelsLabel.text, "none drawn")
         self.ui.fitRoiButton.click()
         self.settle()
         self.assertGreater(self.region()[2], 10)
