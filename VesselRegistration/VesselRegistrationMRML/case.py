@@ -80,16 +80,18 @@ def adoptRun(volumeNode: Any) -> tuple[Any, tuple[str, ...]]:
     A node of several slices stays as it is and gets a run beside it, which is returned. The header is found by the
     instance UID in Slicer's DICOM database, else in the file that the node was loaded from.
     """
-    run_nodes.framePixels(volumeNode, 0)
-    run = run_nodes.ensureRun(volumeNode)
-    if geometry_node.nodeOf(run) is not None:
-        return run, ()
-    frames, rows, columns = run_nodes.frameCount(run), *run_nodes.framePixels(run, 0).shape
+    if geometry_node.nodeOf(volumeNode) is not None:
+        return volumeNode, ()
+    count, pixels = run_nodes.frameCount(volumeNode), run_nodes.framePixels(volumeNode, 0).shape
     header = _header(volumeNode)
-    if header is not None and header.frames.shape == (frames, rows, columns):
+    if header is not None and header.frames.shape != (count, *pixels):
+        header = None
+    times = None if header is None else header.frame_times_ms
+    run = run_nodes.ensureRun(volumeNode, times)
+    if header is not None:
         geometry, warnings = geometry_node.fromRun(header), header.warnings
     else:
-        geometry = geometry_node.unknown(frames, rows, columns)
+        geometry = geometry_node.unknown(count, *pixels)
         warnings = (f"No header was found for {run.GetName()}: enter its C-arm geometry in step 2.",)
     geometry_node.store(geometry, run)
     placeRun(run)

@@ -69,7 +69,7 @@ class VesselRegistrationParameterNode:
     showOutline: bool = True
     showOverlay: bool = True
     overlayOpacity: Annotated[float, WithinRange(0, 1), Default(0.5)]
-    modelOpacity: Annotated[float, WithinRange(0, 1), Default(0.7)]
+    modelOpacity: Annotated[float, WithinRange(0, 1), Default(0.5)]
     """Of the model in 3-D, so that the picture behind it can be seen."""
 
     outputFolder: pathlib.Path

@@ -142,14 +142,15 @@ def runPixels(volumeNode: Any) -> np.ndarray:
     return np.stack([_scalars(sequence.GetNthDataNode(index))[0] for index in range(sequence.GetNumberOfDataNodes())])
 
 
-def ensureRun(volumeNode: Any) -> Any:
+def ensureRun(volumeNode: Any, frameTimesMs: Any = None) -> Any:
     """The node itself when it is one picture or a browser's proxy; of several slices, a new run with one frame each.
 
     Slicer's DICOM reader loads a multi-frame picture as one volume of many slices. That node is left as it was.
+    frameTimesMs: as for `createRun`.
     """
     if browserOf(volumeNode) or frameCount(volumeNode) <= 1:
         return volumeNode
-    run = createRun(runPixels(volumeNode), volumeNode.GetName(), volumeNode.GetScene())
+    run = createRun(runPixels(volumeNode), volumeNode.GetName(), volumeNode.GetScene(), frameTimesMs)
     for attribute in volumeNode.GetAttributeNames() or ():
         run.SetAttribute(attribute, volumeNode.GetAttribute(attribute))
     return run
