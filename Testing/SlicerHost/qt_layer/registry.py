@@ -11,10 +11,12 @@ from PySide6.QtCore import QObject
 from .binding import classFor
 
 _MODULES = (
-    "widgets.numbers", "widgets.ranges", "widgets.collapsible", "widgets.paths", "widgets.buttons",
-    "mrml.base", "mrml.node_combo_box", "mrml.sequences", "mrml.quantities", "mrml.segment_selector", "mrml.transforms",
-    "views.controllers", "views.slice_view", "views.threed_view",
-    "views.layout_manager", "main_window",
+    *(f"widgets.{name}" for name in ("numbers", "ranges", "collapsible", "paths", "buttons")),
+    *(f"mrml.{name}" for name in ("base", "node_combo_box", "node_lists", "segment_selector", "sequences")),
+    *(f"mrml.{name}" for name in ("transforms", "quantities", "markups_place")),
+    *(f"views.{name}" for name in ("controllers", "slice_view", "threed_view", "table_view", "plot_view")),
+    "views.layout_manager",
+    "main_window",
 )
 
 

@@ -12,6 +12,7 @@ import slicer
 def settle() -> None:
     """Run what is due, deferred deletions included."""
     slicer.app.processEvents()
+    qt.QCoreApplication.sendPostedEvents(None, qt.QEvent.DeferredDelete)
 
 
 class PropertyCases(unittest.TestCase):

@@ -14,11 +14,19 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from ..mrml.base import ModifiedEvent, Observers, requireKind
 from .layout_builder import buildLayout
 from .managers import registerManagers
+from .plot_view import qMRMLPlotWidget
 from .slice_view import qMRMLSliceWidget
+from .table_view import qMRMLTableWidget
 from .threed_view import qMRMLThreeDWidget
+from .view_properties import applyProperties
 
 _Scene = slicer.vtkMRMLScene
-_KINDS = {"vtkMRMLSliceNode": qMRMLSliceWidget, "vtkMRMLViewNode": qMRMLThreeDWidget}
+_KINDS = {
+    "vtkMRMLSliceNode": qMRMLSliceWidget,
+    "vtkMRMLViewNode": qMRMLThreeDWidget,
+    "vtkMRMLTableViewNode": qMRMLTableWidget,
+    "vtkMRMLPlotViewNode": qMRMLPlotWidget,
+}
 
 
 class qMRMLLayoutManager(QObject):
@@ -130,8 +138,7 @@ class qMRMLLayoutManager(QObject):
     def _makeView(self, node: Any, kind: str) -> Any:
         widget = _KINDS[kind](self._viewport)
         widget.hide()
-        name = {"vtkMRMLViewNode": "qMRMLThreeDWidget"}.get(kind) or _KINDS[kind].__name__
-        widget.setObjectName(name + (node.GetLayoutName() or ""))
+        widget.setObjectName(_KINDS[kind].__name__ + (node.GetLayoutName() or ""))
         self._widgets.append((node, widget))
         widget._start(node, self._applicationLogic)
         for _ in range(self._pauses):
@@ -216,31 +223,10 @@ class qMRMLLayoutManager(QObject):
         self._known.add(node.GetID())
         if widget is None:
             widget = self._makeView(node, element.get("class", ""))
-        self._apply(element, node, onlyLayout=not fresh)
+        applyProperties(element, node, onlyLayout=not fresh)
         widget.show()  # before it is arranged: tabs hide what is behind
         widget.setWindowTitle(node.GetLayoutLabel() or node.GetLayoutName() or "")
         return widget
-
-    @staticmethod
-    def _apply(element: ElementTree.Element, node: Any, onlyLayout: bool = False) -> None:
-        """Properties of a view: the default ones when it is made, those marked "relayout" each time."""
-        for entry in element.findall("property"):
-            action, value = entry.get("action", "default"), entry.text or ""
-            if onlyLayout and action != "relayout":
-                continue
-            name = entry.get("name", "")
-            if name == "orientation":
-                node.SetOrientation(value)
-            elif name == "viewlabel":
-                node.SetLayoutLabel(value)
-            elif name == "viewcolor":
-                color = value.lstrip("#")
-                node.SetLayoutColor(*(int(color[i : i + 2], 16) / 255 for i in (0, 2, 4)))
-            elif name == "viewgroup":
-                node.SetViewGroup(int(value))
-            elif name in ("lightboxrows", "lightboxcolumns"):
-                setter = node.SetLayoutGridRows if name == "lightboxrows" else node.SetLayoutGridColumns
-                setter(int(value))
 
     def _widgetOf(self, node: Any) -> Any:
         return next((widget for known, widget in self._widgets if known is node), None)
@@ -301,6 +287,14 @@ class qMRMLLayoutManager(QObject):
     def threeDWidget(self, name: Any) -> Any:
         """A 3D view by its number or its layout name, None without one."""
         return self._named(qMRMLThreeDWidget, name)
+
+    def tableWidget(self, number: int) -> Any:
+        """A table view by its number, None without one."""
+        return self._named(qMRMLTableWidget, number)
+
+    def plotWidget(self, number: int) -> Any:
+        """A plot view by its number, None without one."""
+        return self._named(qMRMLPlotWidget, number)
 
     def viewWidget(self, node: Any) -> Any:
         """The view of a view node."""
@@ -394,3 +388,5 @@ class qMRMLLayoutManager(QObject):
 
     layout = Property(int, _number, lambda self, number: self.setLayout(number))
     threeDViewCount = Property(int, lambda self: len(self._all(qMRMLThreeDWidget)))
+    tableViewCount = Property(int, lambda self: len(self._all(qMRMLTableWidget)))
+    plotViewCount = Property(int, lambda self: len(self._all(qMRMLPlotWidget)))
