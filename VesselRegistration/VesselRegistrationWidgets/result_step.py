@@ -187,8 +187,8 @@ class ResultStep(Step):
             button.enabled = not problem
         ui.adjustGroupBox.toolTip = problem or _("Move the model in the directions of the picture")
         explain(ui.handlesButton, problem, _("Drag the model in the 3D view by its arrows and rings"))
-        if problem:
-            ui.handlesButton.checked = False
+        display = parameters.pose.GetDisplayNode() if parameters.pose else None
+        ui.handlesButton.checked = bool(display and display.GetEditorVisibility() and not problem)
         explain(ui.undoButton, "" if self.logic.canUndo(parameters) else _("Nothing to undo"), _("Undo"))
         explain(ui.redoButton, "" if self.logic.canRedo(parameters) else _("Nothing to redo"), _("Redo"))
         explain(ui.resetPoseButton, problem, _("Back to where matching put the model"))

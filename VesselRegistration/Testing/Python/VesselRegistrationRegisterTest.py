@@ -1,13 +1,13 @@
-"""Steps 4 and 5 by clicking: vessels found, the model registered, a refusal, a cancel, a missing package, no inputs."""
+"""Step 5 by clicking: the model laid on the vessels, all frames, a refusal, a job that fails."""
 
 from __future__ import annotations
 
+import json
+import tempfile
+from pathlib import Path
 from unittest import mock
 
-import slicer
 from VesselRegistrationGuiCase import SAMPLE_FRAME, VesselRegistrationGuiCase
-
-ENSURE = "VesselSegmentationWidgets.dependencies.ensureDependencies"
 
 
 class VesselRegistrationRegisterTest(VesselRegistrationGuiCase):
@@ -15,19 +15,6 @@ class VesselRegistrationRegisterTest(VesselRegistrationGuiCase):
         super().setUp()
         self.loadSampleCase()
         self.addCleanup(self.widget.register.cleanup)
-        self.addCleanup(self.widget.vessels.cleanup)
-
-    def test_vessels_are_found_in_the_frame_shown(self) -> None:
-        self.ui.segmentButton.click()
-        self.assertTrue(self.widget.vessels.running)
-        self.assertEqual(self.ui.segmentButton.text, "Cancel")
-        self.waitFor(lambda: not self.widget.vessels.running, "segmented")
-        self.assertEqual(self.ui.vesselsMessageLabel.text, "Vessels found.")
-        from VesselSegmentationMRML.segment_nodes import vesselMask
-
-        found, truth = vesselMask(self.parameters.segmentation, self.parameters.xray), self.truthMask()
-        self.assertGreater(2 * (found & truth).sum() / (found.sum() + truth.sum()), 0.6)
-        self.assertEqual(self.ui.segmentationSelector.currentNode(), self.parameters.segmentation)
 
     def test_the_model_is_laid_on_the_vessels(self) -> None:
         self.useTrueVessels()
@@ -62,49 +49,6 @@ class VesselRegistrationRegisterTest(VesselRegistrationGuiCase):
         self.assertIn(self.widget.logic.result(self.parameters).reason, self.ui.outcomeLabel.text)
         self.assertIn("not registered", self.ui.registerCollapsibleButton.text)
 
-    def test_a_job_that_is_cancelled_leaves_everything_as_it_was(self) -> None:
-        nodes = slicer.mrmlScene.GetNumberOfNodes()
-        self.ui.segmentButton.click()
-        self.settle(0.5)
-        self.assertTrue(self.widget.vessels.running)
-        self.ui.segmentButton.click()
-        self.settle()
-        self.assertFalse(self.widget.vessels.running)
-        self.assertIn("Cancelled", self.ui.vesselsMessageLabel.text)
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodes)
-        self.assertTrue(self.ui.segmentButton.enabled)
-
-    def test_closing_the_scene_ends_the_job(self) -> None:
-        self.ui.segmentButton.click()
-        self.settle()
-        job = self.widget.vessels._job
-        slicer.mrmlScene.Clear(0)
-        self.settle()
-        self.assertFalse(job.running)
-        self.assertFalse(self.widget.vessels.running)
-
-    def test_an_input_that_is_deleted_stops_the_job_that_is_about_it(self) -> None:
-        self.ui.segmentButton.click()
-        self.settle()
-        slicer.mrmlScene.RemoveNode(self.parameters.xray)
-        self.settle()
-        self.assertFalse(self.widget.vessels.running)
-        self.assertIn("removed", self.ui.vesselsMessageLabel.text)
-        self.assertFalse(self.ui.segmentButton.enabled)
-
-    def test_an_installation_declined_is_told_and_nothing_happens(self) -> None:
-        def declined(tell) -> bool:
-            tell("The Python packages were not installed, so nothing was computed.")
-            return False
-
-        with mock.patch(ENSURE, declined):
-            self.ui.segmentButton.click()
-        self.settle()
-        self.assertFalse(self.widget.vessels.running)
-        self.assertIn("were not installed", self.ui.vesselsMessageLabel.text)
-        self.assertIn("were not installed", self.ui.statusLabel.text)
-        self.assertEqual(self.ui.segmentButton.text, "Fi&nd vessels")
-
     def test_a_job_that_fails_says_why_in_one_line(self) -> None:
         with mock.patch.object(self.widget.logic, "registrationArguments", return_value=["register", "--nonsense"]):
             self.useTrueVessels()
@@ -114,8 +58,41 @@ class VesselRegistrationRegisterTest(VesselRegistrationGuiCase):
         self.assertNotIn("Traceback", self.ui.registerMessageLabel.text)
         self.assertTrue(self.ui.registerButton.enabled)
 
-    def test_a_segmentation_of_another_picture_does_not_fit(self) -> None:
-        stranger = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Liver")
-        self.parameters.segmentation = stranger
+    def test_all_frames_are_registered_and_each_keeps_its_own_result(self) -> None:
+        self.loadShortRun()
+        self.ui.improvementStepsSpinBox.value = 0
+        self.ui.registerAllButton.click()
+        self.waitFor(lambda: not self.widget.register.running, "registered", 120)
+        for frame in (0, 1):
+            self.widget.result.browser().SetSelectedItemNumber(frame)
+            self.settle()
+            result = self.widget.logic.result(self.parameters)
+            self.assertIsNotNone(result, f"frame {frame} has no result")
+            self.assertEqual(result.frame, frame)
+            self.assertIn(f"Frame {frame + 1}:", self.ui.outcomeLabel.text)
+
+    def loadShortRun(self) -> None:
+        """Two frames of the sample case as a file with its geometry beside it, loaded by the buttons."""
+        import SimpleITK
+
+        from VesselSegmentationMRML.run_nodes import runPixels
+
+        cArm = self.widget.logic.cArm(self.parameters)
+        geometry = {
+            "primaryAngleDeg": cArm.primary_angle_deg,
+            "secondaryAngleDeg": cArm.secondary_angle_deg,
+            "sidMm": cArm.sid_mm,
+            "sodMm": cArm.sod_mm,
+            "spacingMm": list(cArm.spacing_mm),
+        }
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = Path(folder.name) / "short.nrrd"
+        frames = runPixels(self.parameters.xray)[SAMPLE_FRAME : SAMPLE_FRAME + 2]
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(frames), str(path))
+        path.with_name("short.geometry.json").write_text(json.dumps(geometry), encoding="utf-8")
+        self.ui.xrayPathLineEdit.currentPath = str(path)
         self.settle()
-        self.assertTrue(self.ui.vesselsFitLabel.text)
+        self.ui.xrayLoadButton.click()
+        self.settle()
+        self.assertEqual(self.widget.result.browser().GetNumberOfItems(), 2, self.ui.statusLabel.text)

@@ -88,39 +88,6 @@ class VesselRegistrationSceneTest(VesselRegistrationGuiCase):
         self.assertTrue(self.ui.saveMessageLabel.text)
         self.assertNotIn("Saved", self.ui.saveMessageLabel.text)
 
-    def test_any_input_can_be_deleted_at_any_moment(self) -> None:
-        names = ("model", "xray", "roi", "segmentation", "pose", "startPose", "projection", "outline", "overlay")
-        for name in (*names, "geometry", "report"):
-            with self.subTest(name):
-                slicer.mrmlScene.Clear(0)
-                self.settle()
-                self.workDone()
-                node = getattr(self.parameters, name)
-                if node is None:
-                    continue
-                slicer.mrmlScene.RemoveNode(node)
-                self.settle()
-                self.ui.primaryAngleSlider.value = self.ui.primaryAngleSlider.value + 5
-                self.settle()
-                if self.ui.rightButton.enabled:
-                    self.ui.rightButton.click()
-                if self.ui.cArmViewButton.enabled:
-                    self.ui.cArmViewButton.click()
-                self.settle()
-                self.assertNotIn("Traceback", self.ui.statusLabel.text)
-                self.assertNotIn("NoneType", self.ui.statusLabel.text)
-
-    def test_deleting_the_run_takes_the_panel_back_to_the_first_step(self) -> None:
-        self.workDone()
-        slicer.mrmlScene.RemoveNode(self.parameters.xray)
-        self.settle()
-        self.assertFalse(self.ui.registerButton.enabled)
-        self.assertFalse(self.ui.segmentButton.enabled)
-        self.assertEqual(self.ui.angleLabel.text, "No X-ray run")
-        self.assertEqual(self.widget.cornerText.text, "")
-        self.loadSampleCase()
-        self.assertEqual(self.ui.angleLabel.text, "LAO 14.5 CRA 34.2")
-
     def test_closing_the_scene_empties_the_panel(self) -> None:
         self.workDone()
         slicer.mrmlScene.Clear(0)

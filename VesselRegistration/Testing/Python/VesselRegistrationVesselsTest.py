@@ -1,0 +1,78 @@
+"""Step 4 by clicking: vessels found, a job cancelled, its scene closed, its input deleted, a package declined."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import slicer
+from VesselRegistrationGuiCase import VesselRegistrationGuiCase
+
+ENSURE = "VesselSegmentationWidgets.dependencies.ensureDependencies"
+
+
+class VesselRegistrationVesselsTest(VesselRegistrationGuiCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.loadSampleCase()
+        self.addCleanup(self.widget.vessels.cleanup)
+
+    def test_vessels_are_found_in_the_frame_shown(self) -> None:
+        self.ui.segmentButton.click()
+        self.assertTrue(self.widget.vessels.running)
+        self.assertEqual(self.ui.segmentButton.text, "Cancel")
+        self.waitFor(lambda: not self.widget.vessels.running, "segmented")
+        self.assertEqual(self.ui.vesselsMessageLabel.text, "Vessels found.")
+        from VesselSegmentationMRML.segment_nodes import vesselMask
+
+        found, truth = vesselMask(self.parameters.segmentation, self.parameters.xray), self.truthMask()
+        self.assertGreater(2 * (found & truth).sum() / (found.sum() + truth.sum()), 0.6)
+        self.assertEqual(self.ui.segmentationSelector.currentNode(), self.parameters.segmentation)
+
+    def test_a_job_that_is_cancelled_leaves_everything_as_it_was(self) -> None:
+        nodes = slicer.mrmlScene.GetNumberOfNodes()
+        self.ui.segmentButton.click()
+        self.settle(0.5)
+        self.assertTrue(self.widget.vessels.running)
+        self.ui.segmentButton.click()
+        self.settle()
+        self.assertFalse(self.widget.vessels.running)
+        self.assertIn("Cancelled", self.ui.vesselsMessageLabel.text)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodes)
+        self.assertTrue(self.ui.segmentButton.enabled)
+
+    def test_closing_the_scene_ends_the_job(self) -> None:
+        self.ui.segmentButton.click()
+        self.settle()
+        job = self.widget.vessels._job
+        slicer.mrmlScene.Clear(0)
+        self.settle()
+        self.assertFalse(job.running)
+        self.assertFalse(self.widget.vessels.running)
+
+    def test_an_input_that_is_deleted_stops_the_job_that_is_about_it(self) -> None:
+        self.ui.segmentButton.click()
+        self.settle()
+        slicer.mrmlScene.RemoveNode(self.parameters.xray)
+        self.settle()
+        self.assertFalse(self.widget.vessels.running)
+        self.assertIn("removed", self.ui.vesselsMessageLabel.text)
+        self.assertFalse(self.ui.segmentButton.enabled)
+
+    def test_an_installation_declined_is_told_and_nothing_happens(self) -> None:
+        def declined(tell) -> bool:
+            tell("The Python packages were not installed, so nothing was computed.")
+            return False
+
+        with mock.patch(ENSURE, declined):
+            self.ui.segmentButton.click()
+        self.settle()
+        self.assertFalse(self.widget.vessels.running)
+        self.assertIn("were not installed", self.ui.vesselsMessageLabel.text)
+        self.assertIn("were not installed", self.ui.statusLabel.text)
+        self.assertEqual(self.ui.segmentButton.text, "Fi&nd vessels")
+
+    def test_a_segmentation_of_another_picture_does_not_fit(self) -> None:
+        stranger = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Liver")
+        self.parameters.segmentation = stranger
+        self.settle()
+        self.assertTrue(self.ui.vesselsFitLabel.text)
