@@ -51,6 +51,15 @@ _WRITERS = {
 }
 
 
+def _contains(fileName: str, mark: bytes) -> bool:
+    """Whether the head of a file holds a mark."""
+    try:
+        with open(fileName, "rb") as file:
+            return mark in file.read(1 << 16)
+    except OSError:
+        return False
+
+
 class IOManager(SignalSource):
     """Stand-in for qSlicerIOManager; the dialogs exist only in the application."""
 
@@ -69,9 +78,14 @@ class IOManager(SignalSource):
         self._seal()
 
     def fileType(self, fileName: str, /) -> str:
-        """Type of a file, by its name."""
+        """Type of a file, by its name; NRRD and JSON files are looked into."""
         lower = str(fileName).lower()
-        return next((kind for kind, endings in _TYPES if lower.endswith(endings)), "NoFile")
+        kind = next((kind for kind, endings in _TYPES if lower.endswith(endings)), "NoFile")
+        if kind == "VolumeFile" and lower.endswith((".nrrd", ".nhdr")) and _contains(fileName, b"Segment0_ID:="):
+            return "SegmentationFile"
+        if kind == "TextFile" and lower.endswith(".json") and _contains(fileName, b"/markups-schema-"):
+            return "MarkupsFile"
+        return kind
 
     def loadNodes(self, fileType: str, properties: dict[str, Any], loaded: Any = None, messages: Any = None, /) -> bool:
         """Read a file into the scene.

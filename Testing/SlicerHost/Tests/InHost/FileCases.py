@@ -114,6 +114,9 @@ class FileCases(unittest.TestCase):
         mask = np.zeros((3, 4, 5), np.uint8)
         mask[1, 1:3, 2] = 1
         slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, identifier, volume)
+        path = str(self.folder / "s.nrrd")
+        self.assertTrue(slicer.util.saveNode(node, path))
+        self.assertTrue(slicer.util.loadNodeFromFile(path, None, {}).IsA("vtkMRMLSegmentationNode"))
         path = str(self.folder / "s.seg.nrrd")
         self.assertTrue(slicer.util.saveNode(node, path))
         loaded = slicer.util.loadSegmentation(path)

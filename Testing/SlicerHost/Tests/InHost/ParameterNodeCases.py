@@ -11,8 +11,10 @@ from HostExample import Box, HostExampleParameterNode, Point, Side
 from slicer.parameterNodeWrapper import (
     Default,
     Exclude,
+    FloatRange,
     Maximum,
     Minimum,
+    RangeBounds,
     findChildWidgetForParameter,
     isParameterNodeWrapper,
     isParameterPack,
@@ -98,6 +100,19 @@ class ParameterNodeCases(unittest.TestCase):
         with self.assertRaises(TypeError):
             p.either = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode")
 
+    def test_a_union_keeps_the_type_and_the_rules_of_its_members(self):
+        kind = Annotated[int, Minimum(5)] | Annotated[str, Exclude(["p"])] | bool
+        union = parameterNodeWrapper(type("Union", (), {"__annotations__": {"value": Annotated[kind, Default(7)]}}))
+        parameters = union(self.node)
+        for value in (7, "q", False, True, 9):
+            parameters.value = value
+            self.assertIs(type(union(self.node).value), type(value))
+            self.assertEqual(parameters.value, value)
+        for value in (4, "p"):
+            with self.subTest(value=value), self.assertRaises(ValueError):
+                parameters.value = value
+        self.assertEqual(parameters.value, 9)
+
     def test_lists_write_each_of_their_changes(self):
         numbers = self.parameters.numbers
         numbers.append(3)
@@ -133,6 +148,17 @@ class ParameterNodeCases(unittest.TestCase):
         self.assertTrue(isParameterPack(Box))
         with self.assertRaises(TypeError):
             Point(z=1)
+
+    def test_packs_may_have_a_constructor_and_properties_of_their_own(self):
+        kind = Annotated[FloatRange, RangeBounds(0, 10), Default(FloatRange(1, 2))]
+        wrapper = parameterNodeWrapper(type("Ranged", (), {"__annotations__": {"limits": kind}}))
+        parameters = wrapper(self.node)
+        self.assertEqual(parameters.limits, FloatRange(1, 2))
+        parameters.limits.maximum = 5
+        self.assertEqual((wrapper(self.node).limits.minimum, wrapper(self.node).limits.maximum), (1, 5))
+        for bad in (lambda: FloatRange(2, 1), lambda: setattr(parameters, "limits", FloatRange(1, 11))):
+            self.assertRaises(ValueError, bad)
+        self.assertEqual(parameters.limits, FloatRange(1, 5))
 
     def test_an_observer_finds_the_new_value_once(self):
         seen = []

@@ -1,7 +1,7 @@
 """`slicer.parameterNodeWrapper`: typed access to parameter nodes, bound to widgets.
 
 A subset of the application's: bool, int, float, str, `pathlib` paths, enumerations, MRML nodes, lists of these,
-parameter packs and unions with None. Whatever else the application knows raises NotImplementedError here.
+parameter packs, ranges and unions. Whatever else the application knows raises NotImplementedError here.
 The way values are stored in the node is the application's, so scenes can be exchanged.
 """
 
@@ -17,6 +17,7 @@ from .annotations import (
 )
 from .connectors import GuiConnector, createGuiConnector, parameterNodeGuiConnector
 from .pack import isParameterPack, nestedParameterNames, parameterPack
+from .ranges import FloatRange
 from .serializers import Serializer, parameterNodeSerializer
 from .validators import (
     Choice,
@@ -37,7 +38,8 @@ from .wrapper import (
 )
 
 __all__ = [
-    "Choice", "Decimals", "Default", "Exclude", "GuiConnector", "IsInstance", "Maximum", "Minimum", "NotNone",
+    "Choice", "Decimals", "Default", "Exclude", "FloatRange", "GuiConnector", "IsInstance", "Maximum", "Minimum",
+    "NotNone",
     "RangeBounds", "Serializer", "SingleStep", "SlicerParameterNamePropertyName", "Validator", "WithinRange",
     "createGuiConnector", "findChildWidgetForParameter", "findFirstAnnotation", "getNodeTypes",
     "isNodeOrUnionOfNodes", "isParameterNodeWrapper", "isParameterPack", "nestedParameterNames",
@@ -46,7 +48,7 @@ __all__ = [
 ]  # fmt: skip
 
 _ABSENT = frozenset({
-    "AnySerializer", "BoolSerializer", "DictSerializer", "FloatRange", "ListSerializer", "NodeSerializer",
+    "AnySerializer", "BoolSerializer", "DictSerializer", "ListSerializer", "NodeSerializer",
     "NumberSerializer", "PathSerializer", "QColorSerializer", "SlicerPackParameterNamePropertyName",
     "StringSerializer", "TupleSerializer", "UnionSerializer", "ValidatedSerializer", "createGui",
 })  # fmt: skip

@@ -24,8 +24,9 @@ from .annotations import (
     splitAnnotations,
     unannotatedType,
 )
+from .ranges import FloatRange
 from .serializers import _PATHS
-from .validators import Choice, Maximum, Minimum, WithinRange
+from .validators import Choice, Maximum, Minimum, RangeBounds, WithinRange
 
 _LARGEST_INT = 2**31 - 1
 
@@ -341,3 +342,32 @@ class _NodeComboBox(GuiConnector):
 
     def write(self, value: Any) -> None:
         self._widget.setCurrentNode(value)
+
+
+@parameterNodeGuiConnector
+class _RangeWidget(GuiConnector):
+    SIGNAL = "valuesChanged"
+
+    def __init__(self, widget: Any, datatype: Any) -> None:
+        super().__init__(widget, datatype)
+        annotations = splitAnnotations(datatype)[1]
+        bounds = findFirstAnnotation(annotations, RangeBounds)
+        if bounds is None:
+            raise RuntimeError("Cannot have a connection to a range widget where the float is unbounded.")
+        decimals, step = findFirstAnnotation(annotations, Decimals), findFirstAnnotation(annotations, SingleStep)
+        if decimals is not None and not _isExactly(widget, "ctk.ctkDoubleRangeSlider"):
+            widget.decimals = decimals.value
+        if step is not None:
+            widget.singleStep = step.value
+        widget.setRange(bounds.minimum, bounds.maximum)
+
+    @staticmethod
+    def canRepresent(widget: Any, datatype: Any) -> bool:
+        isRange = _isExactly(widget, "ctk.ctkRangeWidget", "ctk.ctkDoubleRangeSlider", "slicer.qMRMLRangeWidget")
+        return isRange and unannotatedType(datatype) is FloatRange
+
+    def read(self) -> Any:
+        return FloatRange(self._widget.minimumValue, self._widget.maximumValue)
+
+    def write(self, value: Any) -> None:
+        self._widget.setValues(value.minimum, value.maximum)

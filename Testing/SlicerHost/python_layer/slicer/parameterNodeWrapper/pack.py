@@ -49,9 +49,9 @@ def nestedParameterNames(pack: Any) -> list[str]:
 
 
 def checkMember(pack: Any, name: str) -> None:
-    """Raise ValueError when the pack has no such (dotted) member."""
+    """Raise ValueError when the pack has no such (dotted) member; properties of its own count as members."""
     top, rest = splitName(name)
-    if top not in pack.allParameters:
+    if not hasattr(pack, top):
         raise ValueError(f"{pack} has no member '{top}'")
     if rest is None:
         return
@@ -129,6 +129,14 @@ def _initialise(self: Any, *args: Any, **kwargs: Any) -> None:
         setattr(self, name, given.get(name, member.default))
 
 
+def _withDefaultsFirst(own: Any) -> Any:
+    def initialise(self: Any, *args: Any, **kwargs: Any) -> None:
+        _initialise(self)
+        own(self, *args, **kwargs)
+
+    return initialise
+
+
 def _equal(self: Any, other: object) -> bool:
     if not isParameterPack(other) or set(self.allParameters) != set(type(other).allParameters):  # type: ignore[attr-defined]
         return False
@@ -144,6 +152,8 @@ def _text(self: Any) -> str:
 def _process(owner: type) -> type:
     members: dict[str, Member] = {}
     for name, annotated, serializer, default, rest in readMembers(owner):
+        if name.startswith("_parameterPack_"):
+            raise ValueError(f"Cannot use reserved name '{name}' in a parameterPack")
         if rest:
             logging.warning("Unused annotations: %s", rest)
         if hasattr(owner, name):
@@ -158,12 +168,12 @@ def _process(owner: type) -> type:
         setattr(owner, name, _property(name, serializer))
     if not members:
         raise ValueError("Unable to find any members in parameterPack")
-    if "__init__" in owner.__dict__:
-        raise NotImplementedError("The test host has no parameter packs with an __init__ of their own.")
     for name in ("allParameters", "_is_parameterPack", "getValue", "setValue", "dataType"):
         if hasattr(owner, name):
             raise ValueError(f"Cannot use reserved name '{name}' in a parameterPack")
-    methods = {"__init__": _initialise, "__eq__": _equal, "__str__": _text, "__repr__": _text}
+    own = owner.__dict__.get("__init__")
+    owner.__init__ = _initialise if own is None else _withDefaultsFirst(own)  # type: ignore[misc]
+    methods = {"__eq__": _equal, "__str__": _text, "__repr__": _text}
     for name, method in methods.items():
         if name not in owner.__dict__:
             setattr(owner, name, method)
@@ -186,6 +196,9 @@ class PackSerializer(Serializer):
         super().__init__([NotNone(), IsInstance(kind)])
         self.kind = kind
 
+    def takes(self, kind: type) -> bool:
+        return isParameterPack(kind)
+
     def supportsCaching(self) -> bool:
         return all(member.serializer.supportsCaching() for member in self.kind.allParameters.values())
 
@@ -203,7 +216,8 @@ class PackSerializer(Serializer):
 
     def read(self, node: Any, name: str) -> Any:
         members = self.kind.allParameters
-        pack = self.kind(**{key: m.serializer.read(node, f"{name}.{key}") for key, m in members.items()})
+        pack = object.__new__(self.kind)
+        _initialise(pack, **{key: m.serializer.read(node, f"{name}.{key}") for key, m in members.items()})
         pack.__dict__["_save"] = lambda changed: self.write(node, name, changed)
         return pack
 
