@@ -27,23 +27,14 @@ def qtCall(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
     return call(name, function, arguments, {})
 
 
-class ProcessEnvironment:
-    """What `slicer.app.startupEnvironment()` returns: the environment before the host changed it."""
+def processEnvironment(variables: dict[str, str]) -> Any:
+    """Environment variables as a QProcessEnvironment."""
+    import qt
 
-    def __init__(self, variables: dict[str, str]) -> None:
-        self._variables = dict(variables)
-
-    def keys(self) -> tuple[str, ...]:
-        """Names of the variables."""
-        return tuple(self._variables)
-
-    def value(self, name: str, default: str = "", /) -> str:
-        """Value of a variable."""
-        return self._variables.get(name, default)
-
-    def contains(self, name: str, /) -> bool:
-        """Whether the variable is set."""
-        return name in self._variables
+    environment = qt.QProcessEnvironment()
+    for name, value in variables.items():
+        environment.insert(name, value)
+    return environment
 
 
 class Application(SignalSource):
@@ -68,7 +59,7 @@ class Application(SignalSource):
     def __init__(self, options: CommandOptions, startupEnvironment: dict[str, str]) -> None:
         super().__init__()
         self._options = options
-        self._environment = ProcessEnvironment(startupEnvironment)
+        self._environment = dict(startupEnvironment)
         self._qt = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["SlicerHost"])
         self._qt.setApplicationName("Slicer")
         self._qt.setOrganizationName("SlicerHost")
@@ -205,7 +196,7 @@ class Application(SignalSource):
     @property
     def startupWorkingPath(self) -> str:
         """The folder the host was started in."""
-        return self._environment.value("PWD") or os.getcwd()
+        return self._environment.get("PWD") or os.getcwd()
 
     @property
     def extensionsInstallPath(self) -> str:
@@ -233,13 +224,13 @@ class Application(SignalSource):
         """The same as `userSettings`."""
         return self.userSettings()
 
-    def startupEnvironment(self) -> ProcessEnvironment:
+    def startupEnvironment(self) -> Any:
         """The environment the host was started in."""
-        return self._environment
+        return processEnvironment(self._environment)
 
-    def environment(self) -> ProcessEnvironment:
+    def environment(self) -> Any:
         """The environment now."""
-        return ProcessEnvironment(dict(os.environ))
+        return processEnvironment(dict(os.environ))
 
     applicationName = property(lambda self: "Slicer", doc="Name of the application.")
     applicationVersion = property(lambda self: "5.13.0 (test host)", doc="Version of the application stood in for.")
