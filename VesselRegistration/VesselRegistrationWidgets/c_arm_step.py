@@ -37,7 +37,7 @@ class CArmStep(Step):
             label.toolTip = source.text if source else _("Load an X-ray run first (step 1)")
             label.setStyleSheet(Tone.WARNING.value if source and source.missing else "")
         text = self.logic.angleText(parameters) if parameters.xray else ""
-        self.ui.angleLabel.text = text or _("No X-ray run")
+        self.ui.angleLabel.text = text or (_("Angles not known") if parameters.xray else _("No X-ray run"))
         self.summarize(text)
         problem = "" if parameters.xray else _("Load an X-ray run first (step 1)")
         explain(self.ui.resetGeometryButton, problem, _("Take back all values entered by hand"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -53,6 +54,9 @@ class ResultStep(Step):
         for control in (self._seek, self._play):
             control.setMRMLScene(slicer.mrmlScene)
             self.ui.framePlaceholder.layout().addWidget(control)
+        qt.QWidget.setTabOrder(self.ui.overlayOpacitySlider, self._seek)
+        qt.QWidget.setTabOrder(self._seek, self._play)
+        qt.QWidget.setTabOrder(self._play, self.ui.cArmViewButton)
         self._shownBrowser: Any = None
 
     def browser(self) -> Any:

@@ -70,7 +70,7 @@ class VesselRegistrationDeletionTest(VesselRegistrationGuiCase):
         self.deleteAndGoOn("report")
         self.assertTrue(self.ui.rightButton.enabled)
         self.deleteAndGoOn("geometry")
-        self.assertIn("primary angle", self.ui.missingLabel.text)
+        self.assertIn("secondary angle", self.ui.missingLabel.text)
         self.ui.confirmGeometryButton.click()
         self.settle()
         self.assertEqual(self.ui.missingLabel.text, "")
