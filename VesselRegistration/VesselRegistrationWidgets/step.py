@@ -91,7 +91,7 @@ class Step:
         from VesselSegmentationLib.errors import UserError
 
         if wait:
-            slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
+            qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
         try:
             action()
         except (UserError, OSError) as error:
@@ -99,7 +99,7 @@ class Step:
             return False
         finally:
             if wait:
-                slicer.app.restoreOverrideCursor()
+                qt.QApplication.restoreOverrideCursor()
             self.widget.live.flush(own=True)
         return True
 

@@ -122,7 +122,8 @@ class VesselRegistrationResultTest(VesselRegistrationGuiCase):
             self.parameters.pose.GetMatrixTransformToParent(matrix)
             matrix.SetElement(0, 3, matrix.GetElement(0, 3) + 2)
             self.parameters.pose.SetMatrixTransformToParent(matrix)
-            self.settle(0.05)
+            # Without a pause: how fast this computer draws is not what is asked here.
+            self.widget.live.flush()
         self.settle()
         self.assertAlmostEqual(self.pose()[3] - start[3], 10, delta=1e-6)
         self.ui.undoButton.click()
