@@ -19,15 +19,15 @@ _SLICE = """
 </view>"""
 LAYOUT = f"""
 <layout type="horizontal" split="true">
-  <item splitSize="600">{_SLICE.format(tag=FLUOROSCOPY_VIEW, label="R", color="#F34A33")}</item>
-  <item splitSize="400">
+  <item splitSize="540">{_SLICE.format(tag=FLUOROSCOPY_VIEW, label="R", color="#F34A33")}</item>
+  <item splitSize="460">
     <layout type="vertical" split="true">
-      <item splitSize="500">
+      <item splitSize="580">
         <view class="vtkMRMLViewNode" singletontag="1">
           <property name="viewlabel" action="default">1</property>
         </view>
       </item>
-      <item splitSize="500">{_SLICE.format(tag=PROJECTION_VIEW, label="Y", color="#EDD54C")}</item>
+      <item splitSize="420">{_SLICE.format(tag=PROJECTION_VIEW, label="Y", color="#EDD54C")}</item>
     </layout>
   </item>
 </layout>"""
