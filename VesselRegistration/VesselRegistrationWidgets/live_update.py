@@ -143,7 +143,9 @@ class LiveUpdate:
 
     def _recordPose(self) -> None:
         parameters = self.widget.parameters
-        if parameters is not None and parameters.pose:
+        if qt.QApplication.mouseButtons() & qt.Qt.LeftButton:
+            self._settled.start()  # still being dragged
+        elif parameters is not None and parameters.pose:
             self.widget.logic.recordPose(parameters, "drag")
             self.widget.refresh()
 

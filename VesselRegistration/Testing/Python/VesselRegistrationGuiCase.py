@@ -43,8 +43,15 @@ class VesselRegistrationGuiCase(unittest.TestCase):
 
     def settle(self, seconds: float = 0.15) -> None:
         """Let timers fire and views render, until the panel has followed every change."""
-        start = time.monotonic()
-        while time.monotonic() < start + seconds or (self.widget.live.pending and time.monotonic() < start + 20):
+        self.pause(seconds)
+        end = time.monotonic() + 20
+        while self.widget.live.pending and time.monotonic() < end:
+            self.pause(0.01)
+
+    def pause(self, seconds: float) -> None:
+        """Let the application work for a while."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
             slicer.app.processEvents()
             time.sleep(0.005)
 
@@ -112,7 +119,7 @@ class VesselRegistrationGuiCase(unittest.TestCase):
         interactor = view.interactor()
         interactor.SetEventInformation(position[0], position[1], 0, 0)
         interactor.InvokeEvent(event)
-        self.settle(0.03)
+        self.pause(0.02)
         view.forceRender()
 
     def click(self, view: Any, position: tuple[int, int]) -> None:
