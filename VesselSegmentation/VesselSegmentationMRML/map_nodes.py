@@ -18,16 +18,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MapKind:
-    """One kind of map: the name of its nodes, its colors and the title of its legend."""
+    """One kind of map: the name of its nodes, its colors from 0 to 1 and the title of its legend."""
 
     name: str
-    colorNodeId: str
+    colors: tuple[tuple[float, float, float], ...]
     legend: str
 
 
 NEXT_TO_NOTHING = 0.05
-PROBABILITY = MapKind("vessel probability", "vtkMRMLColorTableNodeFileInferno.txt", "Vessel probability")
-ATTENTION = MapKind("attention", "vtkMRMLColorTableNodeFileColdToHotRainbow.txt", "Attention (Grad-CAM)")
+TITLE_SIZE, LABEL_SIZE = 14, 12
+"""Of the legend's letters."""
+PROBABILITY = MapKind(
+    "vessel probability", ((0.2, 0.0, 0.3), (0.75, 0.1, 0.3), (1.0, 0.5, 0.0), (1.0, 0.95, 0.3)), "Vessel probability"
+)
+ATTENTION = MapKind(
+    "attention",
+    ((0.0, 0.0, 0.6), (0.0, 0.45, 1.0), (0.2, 0.95, 0.85), (1.0, 0.9, 0.0), (0.9, 0.0, 0.0)),
+    "Attention (Grad-CAM)",
+)
+"""From blue to red, as in the paper's figure 7."""
 
 
 def storeMaps(volumeNode: Any, maps: Mapping[int, np.ndarray], kind: MapKind, mapNode: Any = None) -> Any:
@@ -92,7 +101,7 @@ def _color(node: Any, kind: MapKind) -> None:
     if node.GetDisplayNode() is None:
         node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
-    display.SetAndObserveColorNodeID(kind.colorNodeId)
+    display.SetAndObserveColorNodeID(_colorNode(node.GetScene(), kind).GetID())
     display.SetAutoWindowLevel(False)
     display.SetWindowLevelMinMax(0.0, 1.0)
     # Where there is nothing, the picture shows.
@@ -105,10 +114,38 @@ def _color(node: Any, kind: MapKind) -> None:
         legend.SetTitleText(kind.legend)
         legend.SetLabelFormat("%.1f")
         legend.SetNumberOfLabels(6)
-    legend.SetVisibility(True)
+        legend.SetSize(0.08, 0.4)
+        legend.SetPosition(0.97, 0.5)
+        legend.GetTitleTextProperty().SetFontSize(TITLE_SIZE)
+        legend.GetLabelTextProperty().SetFontSize(LABEL_SIZE)
+
+
+def showLegend(node: Any, isShown: bool) -> None:
+    """Show a map's legend, or not."""
+    legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node.GetDisplayNode()) if node else None
+    if legend is not None:
+        legend.SetVisibility(isShown)
 
 
 def _matrixOf(node: Any) -> vtk.vtkMatrix4x4:
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
     return matrix
+
+
+def _colorNode(scene: Any, kind: MapKind) -> Any:
+    import numpy as np
+
+    name, count = f"{kind.legend} colors", 256
+    node = scene.GetFirstNodeByName(name)
+    if node is not None and node.IsA("vtkMRMLColorTableNode"):
+        return node
+    node = scene.AddNewNodeByClass("vtkMRMLColorTableNode", name)
+    node.SetTypeToUser()
+    node.SetNumberOfColors(count)
+    places = np.linspace(0, 1, len(kind.colors))
+    red, green, blue = (np.interp(np.linspace(0, 1, count), places, channel) for channel in zip(*kind.colors))
+    for index in range(count):
+        node.SetColor(index, str(index), float(red[index]), float(green[index]), float(blue[index]), 1.0)
+    node.GetLookupTable().SetRange(0, count - 1)
+    return node

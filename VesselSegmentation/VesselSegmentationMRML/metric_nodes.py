@@ -26,6 +26,7 @@ OVERLAY_COLORS = {
 }
 COLOR_NODE = "Vessel comparison"
 SCORES = ("DSC", "Precision", "Recall")
+WHISKER_REACH = 1.5
 BOX_HALF, CAP_HALF = 0.22, 0.1
 """Half widths of a box and of the caps of its whiskers, in units of the distance of two boxes."""
 
@@ -80,9 +81,9 @@ def storeTable(tableNode: Any, overlaps: dict[int, Overlap]) -> None:
     columns: dict[str, Any] = {"Frame": [frame + 1 for frame in overlaps]}
     for score in SCORES:
         columns[score] = [_text(getattr(overlap, score.lower())) for overlap in overlaps.values()]
-    columns["Vessel in both (px)"] = [overlap.true_positives for overlap in overlaps.values()]
+    columns["Both (px)"] = [overlap.true_positives for overlap in overlaps.values()]
     columns["Only found (px)"] = [overlap.false_positives for overlap in overlaps.values()]
-    columns["Only in the reference (px)"] = [overlap.false_negatives for overlap in overlaps.values()]
+    columns["Missed (px)"] = [overlap.false_negatives for overlap in overlaps.values()]
     plot_nodes.setColumns(tableNode, columns)
     tableNode.SetUseColumnTitleAsColumnHeader(True)
 
@@ -138,9 +139,10 @@ def _colorNode(scene: Any) -> Any:
 
 
 def boxPath(values: Sequence[float], middle: float) -> tuple[list[float], list[float]]:
-    """One line that draws a box plot: box from quartile to quartile, median, whiskers to the outermost values.
+    """One line that draws a box plot: box from quartile to quartile, median, whiskers.
 
-    Returns x and y; empty for no value. NaN is left out.
+    Whiskers end at the outermost values within 1.5 times the box's height from it (Tukey); what is further out is seen
+    as a point of its own. Returns x and y; empty for no value. NaN is left out.
     """
     import numpy as np
 
@@ -150,7 +152,9 @@ def boxPath(values: Sequence[float], middle: float) -> tuple[list[float], list[f
     if not numbers.size:
         return [], []
     of = quartiles(list(numbers))
-    low, high = float(numbers.min()), float(numbers.max())
+    reach = WHISKER_REACH * (of.upper - of.lower)
+    inside = numbers[(numbers >= of.lower - reach) & (numbers <= of.upper + reach)]
+    low, high = float(inside.min()), float(inside.max())
     left, right, cap0, cap1 = middle - BOX_HALF, middle + BOX_HALF, middle - CAP_HALF, middle + CAP_HALF
     path = [
         *((cap0, low), (cap1, low), (middle, low), (middle, of.lower), (left, of.lower), (left, of.median)),

@@ -244,7 +244,7 @@ def _newSegmentation(volumeNode: Any) -> Any:
 def _show(node: Any) -> None:
     if node.GetDisplayNode() is None:
         node.CreateDefaultDisplayNodes()
-        node.GetDisplayNode().SetOpacity2DFill(0.35)
+        node.GetDisplayNode().SetOpacity2DFill(0.6)
 
 
 def _matrixOf(volumeNode: Any) -> vtk.vtkMatrix4x4:

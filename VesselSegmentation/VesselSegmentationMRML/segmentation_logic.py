@@ -207,9 +207,13 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
         self.showOverlay(p)
         empty = sum(not mask.any() for mask in results["masks"])
         share = 100 * float(results["masks"].mean())
-        what = _("frame {number}").format(number=frames[0] + 1)  # people count from one if len(frames) == 1 else ""
-        what = what or _("{count} frames").format(count=len(frames))
-        text = _("Vessels on {share:.1f} % of {what}.").format(share=share, what=what)
+        if len(frames) == 1:
+            # People count from one.
+            text = _("Frame {number}: vessels cover {share:.1f} % of the picture.")
+            text = text.format(number=frames[0] + 1, share=share)
+        else:
+            text = _("{count} frames: vessels cover {share:.1f} % of the pictures.")
+            text = text.format(count=len(frames), share=share)
         return text + (" " + _("{count} without any vessel.").format(count=empty) if empty else "")
 
     def showOverlay(self, p: VesselSegmentationParameterNode) -> None:
@@ -220,6 +224,8 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
         if p.xray is None:
             return
         foreground = {Overlay.PROBABILITY: p.probability, Overlay.ATTENTION: p.attention}.get(p.overlay)
+        for node in (p.probability, p.attention):
+            map_nodes.showLegend(node, node is foreground)
         label = p.comparison if p.overlay is Overlay.COMPARISON else None
         views.showOverPicture(p.xray, foreground, label, p.overlayOpacity)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import qt
 import slicer
 import vtk
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
 from slicer.util import VTKObservationMixin
 
+SELECTED = ("xray", "segmentation", "reference")
+"""What the user selects, and may delete."""
 NOTICE_STYLE = "background-color: #fff0c7; color: #533f00; font-weight: bold; border-radius: 3px;"
 
 
@@ -21,6 +24,8 @@ class VesselSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.sections: tuple[Any, ...] = ()
         self._guiTag: Any = None
         self._browser: Any = None
+        self._ids: dict[str, str] = {}
+        self._lost: set[str] = set()
         # The base class calls setup() itself when it is given no parent.
         VTKObservationMixin.__init__(self)
         ScriptedLoadableModuleWidget.__init__(self, parent)
@@ -89,11 +94,22 @@ class VesselSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         """A scene was opened: show what it holds."""
         self.initializeParameterNode()
 
-    def onNodeRemoved(self, caller: Any = None, event: Any = None) -> None:
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeRemoved(self, caller: Any, event: Any, node: Any) -> None:
         """A node has gone: it may be one that we use."""
         for section in (self.vessels, self.training):
             section.stopWithoutInputs()
+        lost = {name for name, identifier in self._ids.items() if identifier == node.GetID()}
+        if lost:
+            self._lost |= lost
+            qt.QTimer.singleShot(0, self._forgetLost)
         self.refresh()
+
+    def _forgetLost(self) -> None:
+        """A selector goes on to a neighbor of what was deleted, which nobody has chosen: to none instead."""
+        lost, self._lost = self._lost, set()
+        for name in lost if self.parameters is not None else ():
+            setattr(self.parameters, name, None)
 
     def initializeParameterNode(self) -> None:
         """Make sure that there is a parameter node, and that it is ours."""
@@ -151,5 +167,8 @@ class VesselSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         try:
             for section in self.sections:
                 section.refresh()
+            if not self._lost:
+                nodes = {name: getattr(self.parameters, name) for name in SELECTED}
+                self._ids = {name: node.GetID() for name, node in nodes.items() if node is not None}
         finally:
             self.refreshing = False

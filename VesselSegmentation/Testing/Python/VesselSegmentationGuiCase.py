@@ -45,7 +45,7 @@ class VesselSegmentationGuiCase(unittest.TestCase):
             slicer.app.processEvents()
             time.sleep(0.005)
 
-    def waitFor(self, condition: Callable[[], Any], what: str, seconds: float = 90) -> None:
+    def waitFor(self, condition: Callable[[], Any], what: str, seconds: float = 300) -> None:
         """Let the application work until something is so; fails when it never is."""
         end = time.monotonic() + seconds
         while not condition():
@@ -72,6 +72,14 @@ class VesselSegmentationGuiCase(unittest.TestCase):
         self.ui.applyButton.click()
         self.waitFor(lambda: not self.widget.vessels.running, "segmented")
         self.assertIsNotNone(self.parameters.segmentation, self.messages())
+
+    def haveVessels(self, frame: int = 0) -> None:
+        """What Apply leaves for a frame, without waiting for it."""
+        from VesselSegmentationMRML.segment_nodes import storeMasks
+
+        node = storeMasks(self.parameters.xray, {frame: self.truthMask(frame)}, None, {"Threshold": "0.5"})
+        self.parameters.segmentation = node
+        self.settle()
 
     def sampleFolder(self) -> Path:
         """Where the sample case lies."""

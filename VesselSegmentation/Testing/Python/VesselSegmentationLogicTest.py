@@ -195,6 +195,8 @@ class VesselSegmentationLogicTest(unittest.TestCase):
     def test_maps_are_volumes_in_place_with_a_color_legend(self) -> None:
         import numpy as np
 
+        from VesselSegmentationMRML.choices import Overlay
+
         values = np.linspace(0, 1, self.masks.size, dtype=np.float32).reshape(self.masks.shape)
         self.logic.accept(self.p, self.run, self.results([0, 1, 2, 3], masks=values > 0.5, attention=values))
         self.show(2)
@@ -203,8 +205,17 @@ class VesselSegmentationLogicTest(unittest.TestCase):
         matrix = vtk.vtkMatrix4x4()
         self.p.attention.GetIJKToRASMatrix(matrix)
         self.assertAlmostEqual(matrix.GetElement(0, 3), 12.0)
+        colors = self.p.attention.GetDisplayNode().GetColorNode().GetLookupTable()
+        low, high = [0.0] * 3, [0.0] * 3
+        colors.GetColor(colors.GetRange()[0], low)
+        colors.GetColor(colors.GetRange()[1], high)
+        self.assertGreater(low[2], low[0])  # blue where the network did not look, red where it did
+        self.assertGreater(high[0], high[2])
         legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(self.p.attention)
         self.assertEqual(legend.GetTitleText(), "Attention (Grad-CAM)")
+        self.assertFalse(legend.GetVisibility())
+        self.p.overlay = Overlay.ATTENTION
+        self.logic.showOverlay(self.p)
         self.assertTrue(legend.GetVisibility())
 
     def test_scores_overlay_and_box_plot_against_a_reference(self) -> None:
@@ -245,11 +256,12 @@ class VesselSegmentationLogicTest(unittest.TestCase):
         self.logic.compare(self.p)
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
 
-    def test_a_box_runs_from_quartile_to_quartile_with_whiskers_to_the_ends(self) -> None:
+    def test_a_box_runs_from_quartile_to_quartile_and_its_whiskers_leave_outliers_out(self) -> None:
         from VesselSegmentationMRML.metric_nodes import BOX_HALF, boxPath
 
         x, y = boxPath([0.1, 0.2, 0.3, 0.4, 0.9, math.nan], 2)
-        self.assertEqual((min(y), max(y)), (0.1, 0.9))
+        self.assertEqual((min(y), max(y)), (0.1, 0.4))
+        self.assertEqual(max(boxPath([0.1, 0.2, 0.3, 0.4, 0.7], 2)[1]), 0.7)
         corners = {round(height, 6) for side, height in zip(x, y) if math.isclose(abs(side - 2), BOX_HALF)}
         self.assertEqual(sorted(corners), [0.2, 0.3, 0.4])
         self.assertEqual(boxPath([math.nan], 1), ([], []))
