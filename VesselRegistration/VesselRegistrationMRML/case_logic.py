@@ -83,7 +83,7 @@ class CaseLogic:
         if cArm is None or p.model is None or p.pose is None or self.storedPoses(p).frames:
             return []
         model, start = parts.case.vesselModel(p.model), parts.placement.poseLps(p.startPose)
-        if parts.pictures.modelSilhouette(model, start, cArm).any():
+        if parts.pictures.inPicture(model, start, cArm):
             return []
         self.centerModel(p)
         return ["At its own coordinates the model lies outside the picture; its middle was moved to the isocentre."]

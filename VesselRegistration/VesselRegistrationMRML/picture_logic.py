@@ -97,12 +97,13 @@ class PictureLogic:
         model, pose = parts.case.vesselModel(p.model), parts.placement.poseLps(self.shownPoseNode(p))
         if p.outline is None:
             p.outline = self.sceneOf(p).AddNewNodeByClass("vtkMRMLModelNode", "Projected outline")
-        parts.pictures.updateOutline(p.outline, model, pose, cArm)
-        overlap = self._overlap(p, model, pose, cArm)
+        covered = parts.pictures.modelSilhouette(model, pose, cArm)
+        parts.pictures.updateOutline(p.outline, covered, cArm)
+        overlap = self._overlap(p, covered, cArm)
         self.updateVisibility(p)
         return overlap
 
-    def _overlap(self, p: Any, model: Any, pose: Any, cArm: Any) -> Overlap | None:
+    def _overlap(self, p: Any, covered: Any, cArm: Any) -> Overlap | None:
         from VesselSegmentationLib.metrics import overlap_metrics
 
         vessels = self.vessels(p)
@@ -110,7 +111,6 @@ class PictureLogic:
             if p.overlay is not None:
                 parts.pictures.clear(p.overlay)
             return None
-        covered = parts.pictures.modelSilhouette(model, pose, cArm)
         roi = self.roi(p) if p.useRoi else None
         if roi is not None:  # outside the region nothing was asked of the match
             inside = parts.pictures.inRoi(roi, covered.shape)
@@ -153,6 +153,8 @@ class PictureLogic:
             node = parts.views.sliceNode(self.sceneOf(p), name)
             if node is not None and cArm is not None:
                 parts.views.fitSlice(node, cArm)
+            elif node is not None and p.xray is not None:
+                parts.views.fitSliceToPixels(node, p.xray)
 
     def show3D(self, p: Any) -> None:
         """Show the X-ray picture standing at the detector in 3-D, and look at it and the model from aside."""

@@ -16,8 +16,10 @@ from VesselRegistrationMRML.placement import matrixFromArray, pictureToRas
 
 OUTLINE_COLOR = (1.0, 0.86, 0.1)
 OUTLINE_WIDTH_PX = 2
-OUTLINE_PIXELS = 1024
-"""The outline is drawn from a silhouette of about so many pixels, so that it looks smooth over a coarser picture."""
+SMOOTHING_STEPS, SMOOTHING_PASS_BAND = 12, 0.2
+"""The outline follows pixels; smoothing takes the stairs away and leaves what is larger than a pixel or two."""
+EVERY = 7
+"""Points are looked at, where a few tell as much as all."""
 BOTH, MODEL_ONLY, VESSEL_ONLY = 1, 2, 3
 OVERLAY_COLORS = {
     BOTH: ("model on vessel", (1.0, 0.9, 0.0)),
@@ -56,11 +58,16 @@ def modelSilhouette(model: VesselModel, modelToIsocenter: FloatArray, cArm: CArm
     return silhouette(atIsocenter(model, modelToIsocenter), model.triangles, cArm)
 
 
-def updateOutline(node: Any, model: VesselModel, modelToIsocenter: FloatArray, cArm: CArm) -> None:
-    """Make a model node the outline of the projected model: lines in the picture's plane, RAS mm."""
-    factor = max(1, round(OUTLINE_PIXELS / max(cArm.rows, cArm.columns)))
-    fine = cArm.resized(cArm.rows * factor, cArm.columns * factor)
-    node.SetAndObservePolyData(_contour(modelSilhouette(model, modelToIsocenter, fine), pictureToRas(fine)))
+def inPicture(model: VesselModel, modelToIsocenter: FloatArray, cArm: CArm) -> bool:
+    """Whether any part of the model is seen in the picture; looks at its points only, so it costs nothing."""
+    columns, rows, _ = cArm.project(atIsocenter(model, modelToIsocenter)[::EVERY]).T
+    seen = (columns > -0.5) & (columns < cArm.columns - 0.5) & (rows > -0.5) & (rows < cArm.rows - 0.5)
+    return bool(seen.any())
+
+
+def updateOutline(node: Any, covered: BoolArray, cArm: CArm) -> None:
+    """Make a model node the outline of the projected model (rows, columns): lines in the picture's plane, RAS mm."""
+    node.SetAndObservePolyData(_contour(covered, pictureToRas(cArm)))
     if node.GetDisplayNode() is None:
         node.CreateDefaultDisplayNodes()
         display = node.GetDisplayNode()
@@ -88,10 +95,15 @@ def _contour(mask: BoolArray, pixelToRas: FloatArray) -> vtk.vtkPolyData:
     edges.SetValue(0, 0.5)
     strips = vtk.vtkStripper()
     strips.SetInputConnection(edges.GetOutputPort())
+    smooth = vtk.vtkWindowedSincPolyDataFilter()
+    smooth.SetInputConnection(strips.GetOutputPort())
+    smooth.SetNumberOfIterations(SMOOTHING_STEPS)
+    smooth.SetPassBand(SMOOTHING_PASS_BAND)
+    smooth.BoundarySmoothingOff()
     move = vtk.vtkTransform()
     move.SetMatrix(matrixFromArray(pixelToRas))
     moved = vtk.vtkTransformPolyDataFilter()
-    moved.SetInputConnection(strips.GetOutputPort())
+    moved.SetInputConnection(smooth.GetOutputPort())
     moved.SetTransform(move)
     moved.Update()
     lines = moved.GetOutput()

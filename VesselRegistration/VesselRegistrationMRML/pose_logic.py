@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from VesselRegistrationLib.c_arm import FloatArray
     from VesselRegistrationMRML.pose_history import PoseHistory
     from VesselRegistrationMRML.poses import RegistrationResult, RunPoses
+    from VesselSegmentationLib.metrics import Overlap
 
 FRAME_ATTRIBUTE = "VesselRegistration.Frame"
 """On the pose: the frame of the run that it is the pose at."""
@@ -107,7 +108,7 @@ class PoseLogic:
         if p.useRoi and p.roi is not None and self.roi(p) is None:
             return "The region of interest lies outside the picture. Draw it again, or switch it off."
         start = self._registrationStart(p)
-        if not parts.pictures.modelSilhouette(model, start, cArm).any():
+        if not parts.pictures.inPicture(model, start, cArm):
             return "The model lies outside the picture. Center it in step 1, or move it with the controls of step 6."
         return ""
 
@@ -185,17 +186,17 @@ class PoseLogic:
         geometry = self.geometryOf(p)
         return parts.poses.carried(pose, geometry, start, end, p.followTable) if geometry else pose
 
-    def frameChanged(self, p: Any) -> None:
-        """The run shows another frame: its geometry, its pose, its pictures."""
+    def frameChanged(self, p: Any) -> Overlap | None:
+        """The run shows another frame: its geometry, its pose, its pictures; returns as `updateOverlay`."""
         if p.xray is None:
-            return
+            return None
         self.recordPose(p, "adjust")
         roi = self._roiBefore(p)
         self.readGeometry(p)
         self.viewChanged(p, roi)
         self._showPoseOfFrame(p)
         self.updateProjection(p)
-        self.updateOverlay(p)
+        return self.updateOverlay(p)
 
     def _roiBefore(self, p: Any) -> tuple[int, int, int, int] | None:
         """The region's pixels on the frame that was shown before."""

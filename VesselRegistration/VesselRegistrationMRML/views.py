@@ -12,7 +12,21 @@ import numpy as np
 import vtk
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
-from VesselRegistrationMRML.placement import LPS_TO_RAS, matrixFromArray, pictureToRas, sliceToRas, sourceRas
+from VesselRegistrationMRML.placement import (
+    LPS_TO_RAS,
+    arrayFromMatrix,
+    matrixFromArray,
+    pictureToRas,
+    sliceToRas,
+    sourceRas,
+)
+    LPS_TO_RAS,
+    arrayFromMatrix,
+    matrixFromArray,
+    pictureToRas,
+    sliceToRas,
+    sourceRas,
+)
 
 MARGIN = 1.03
 """Room around the picture in a view."""
@@ -44,12 +58,32 @@ def alignSlice(node: Any, cArm: CArm) -> None:
 
 def fitSlice(node: Any, cArm: CArm) -> None:
     """Turn a slice view to face the detector and show the whole picture."""
-    width, height = cArm.columns * cArm.spacing_mm[1], cArm.rows * cArm.spacing_mm[0]
+    _fitField(node, cArm.columns * cArm.spacing_mm[1], cArm.rows * cArm.spacing_mm[0])
+    alignSlice(node, cArm)
+
+
+def fitSliceToPixels(node: Any, volumeNode: Any) -> None:
+    """Show a picture whose geometry is not known upright, wherever its node stands."""
+    toRas = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(toRas)
+    ijkToRas = arrayFromMatrix(toRas)
+    columns, rows = volumeNode.GetImageData().GetDimensions()[:2]
+    spacing = np.linalg.norm(ijkToRas[:3, :3], axis=0)
+    right, up = ijkToRas[:3, 0] / spacing[0], -ijkToRas[:3, 1] / spacing[1]
+    matrix = np.eye(4)
+    matrix[:3, 0], matrix[:3, 1], matrix[:3, 2] = right, up, np.cross(right, up)
+    matrix[:3, 3] = (ijkToRas @ [(columns - 1) / 2, (rows - 1) / 2, 0.0, 1.0])[:3]
+    _fitField(node, columns * spacing[0], rows * spacing[1])
+    node.GetSliceToRAS().DeepCopy(matrixFromArray(matrix))
+    node.UpdateMatrices()
+
+
+def _fitField(node: Any, width: float, height: float) -> None:
+    """Let a slice view show a little more than width x height mm."""
     across, down = node.GetDimensions()[:2]
     fieldHeight = MARGIN * max(height, width * down / max(across, 1))
     node.SetFieldOfView(fieldHeight * across / max(down, 1), fieldHeight, 1.0)
     node.SetXYZOrigin(0.0, 0.0, 0.0)
-    alignSlice(node, cArm)
 
 
 def showInSlice(scene: Any, view: str, background: Any | None) -> None:
@@ -143,7 +177,7 @@ def overview(cameraNode: Any, cArm: CArm) -> None:
     axes = cArm.axes_lps() @ LPS_TO_RAS[:3, :3]
     direction = -0.75 * axes[0] + 0.35 * axes[1] - 0.55 * axes[2]
     size = np.hypot(cArm.columns * cArm.spacing_mm[1], cArm.rows * cArm.spacing_mm[0]) + np.linalg.norm(middle)
-    distance = 1.35 * size / 2 / math.tan(math.radians(15.0))
+    distance = size / 2 / math.tan(math.radians(15.0))
     view = cameraNode.GetCamera()
     view.SetFocalPoint(*middle)
     view.SetPosition(*(middle + distance * direction / np.linalg.norm(direction)))
