@@ -20,13 +20,6 @@ from VesselRegistrationMRML.placement import (
     sliceToRas,
     sourceRas,
 )
-    LPS_TO_RAS,
-    arrayFromMatrix,
-    matrixFromArray,
-    pictureToRas,
-    sliceToRas,
-    sourceRas,
-)
 
 MARGIN = 1.03
 """Room around the picture in a view."""
