@@ -43,8 +43,12 @@ class CArmStep(Step):
         explain(self.ui.resetGeometryButton, problem, _("Take back all values entered by hand"))
         self._showMissing()
 
+    def missing(self) -> list[str]:
+        """What people call the values that the run does not say."""
+        return self.logic.missingGeometry(self.parameters) if self.parameters.xray else []
+
     def _showMissing(self) -> None:
-        missing = self.logic.missingGeometry(self.parameters) if self.parameters.xray else []
+        missing = self.missing()
         text = ""
         if missing:
             text = _("The run does not say: {names}. Enter what you know; nothing can be projected without it.").format(

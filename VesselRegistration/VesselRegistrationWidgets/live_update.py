@@ -64,6 +64,10 @@ class LiveUpdate:
         self._lost |= {name for name in SELECTED if self._ids.get(name) == node.GetID()}
         self.schedule()
 
+    def seen(self, *names: str) -> tuple[Any, ...]:
+        """What was seen last; two times the same means that nothing of it has changed."""
+        return tuple(self._seen.get(name) for name in names)
+
     @property
     def pending(self) -> bool:
         """Whether there is something still to follow."""
@@ -159,7 +163,11 @@ class LiveUpdate:
             "model": _identifier(parameters.model),
             "xray": _identifier(parameters.xray),
             "frame": self.widget.result.frame(),
-            "geometry": tuple(round(getattr(parameters, name), 6) for name in GEOMETRY),
+            # A value that was missing and is confirmed is another geometry with the same numbers.
+            "geometry": (
+                *self.widget.cArm.missing(),
+                *(round(getattr(parameters, name), 6) for name in GEOMETRY),
+            ),
             "roi": _roiState(parameters.roi, parameters.useRoi),
             "segmentation": segmentation and (segmentation.GetID(), segmentation.GetSegmentation().GetMTime()),
             "poseId": _identifier(parameters.pose),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
+from VesselRegistrationWidgets.live_update import POSES
 from VesselRegistrationWidgets.step import JobStep, Tone, explain, showText
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class RegisterStep(JobStep):
         self.ui.registerButton.connect("clicked()", self.registerOrCancel)
         self.ui.registerAllButton.connect("clicked()", self.registerAll)
         self.ui.startHereButton.connect("clicked()", self.startHere)
+        self._asked: tuple[Any, ...] | None = None
+        self._answer = ""
 
     def registerOrCancel(self) -> None:
         """Register the frame shown; while a registration runs, cancel it."""
@@ -65,7 +68,7 @@ class RegisterStep(JobStep):
 
     def refresh(self) -> None:
         parameters = self.parameters
-        problem = self.logic.registrationProblem(parameters)
+        problem = self._registrationProblem()
         explain(
             self.ui.registerButton,
             "" if self.running else problem,
@@ -79,6 +82,13 @@ class RegisterStep(JobStep):
         explain(self.ui.registerAllButton, problem, _("Register every frame of the run; takes some seconds per frame"))
         self.progressBar.visible = self.running
         self._showResult(self.logic.result(parameters))
+
+    def _registrationProblem(self) -> str:
+        """Why nothing can be registered now, or "". Projecting the model takes some time: only after a change."""
+        state = self.widget.live.seen("model", "xray", "frame", "geometry", "roi", "poseId", *POSES)
+        if state != self._asked:
+            self._asked, self._answer = state, self.logic.registrationProblem(self.parameters)
+        return self._answer
 
     def _showResult(self, result: RegistrationResult | None) -> None:
         ui = self.ui

@@ -75,3 +75,5 @@ class VesselRegistrationDeletionTest(VesselRegistrationGuiCase):
         self.settle()
         self.assertEqual(self.ui.missingLabel.text, "")
         self.assertTrue(self.ui.rightButton.enabled, self.ui.rightButton.toolTip)
+        self.assertTrue(self.ui.registerButton.enabled, self.ui.registerButton.toolTip)
+        self.assertGreater(slicer.util.arrayFromVolume(self.parameters.projection).max(), 1)
