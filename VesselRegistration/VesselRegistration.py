@@ -15,15 +15,20 @@ from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleTest
 
-OWN_PACKAGES = ("VesselRegistrationLib", "VesselRegistrationMRML", "VesselRegistrationWidgets")
+OWN_PACKAGES = ("VesselRegistrationMRML", "VesselRegistrationWidgets")
 
-# When the module is reloaded, what it is made of is reloaded with it.
-for _name in [name for name in sys.modules if name.partition(".")[0] in OWN_PACKAGES]:
-    del sys.modules[_name]
+# When this file is read again (Reload), logic and panel are read again with it. The libraries are not: both modules
+# share them, and a class that exists twice is two classes, so that an error of one would not be caught as the other.
+if getattr(sys.modules.get(OWN_PACKAGES[0]), "isInUse", False):
+    for _name in [name for name in sys.modules if name.partition(".")[0] in OWN_PACKAGES]:
+        del sys.modules[_name]
 
+import VesselRegistrationMRML  # noqa: E402
 from VesselRegistrationMRML import layout  # noqa: E402
 from VesselRegistrationMRML.registration_logic import VesselRegistrationLogic  # noqa: E402
 from VesselRegistrationWidgets.main_widget import VesselRegistrationWidget  # noqa: E402
+
+VesselRegistrationMRML.isInUse = True
 
 __all__ = ["VesselRegistration", "VesselRegistrationLogic", "VesselRegistrationTest", "VesselRegistrationWidget"]
 

@@ -14,15 +14,21 @@ from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleTest
 
-OWN_PACKAGES = ("VesselSegmentationLib", "VesselSegmentationMRML", "VesselSegmentationWidgets")
+OWN_PACKAGES = ("VesselSegmentationMRML", "VesselSegmentationWidgets")
 
-# When the module is reloaded, what it is made of is reloaded with it.
-for _name in [name for name in sys.modules if name.partition(".")[0] in OWN_PACKAGES]:
-    del sys.modules[_name]
+# When this file is read again (Reload), logic and panel are read again with it. The libraries are not: both modules
+# share them, and a class that exists twice is two classes, so that an error of one would not be caught as the other.
+if getattr(sys.modules.get(OWN_PACKAGES[0]), "isInUse", False):
+    for _name in [name for name in sys.modules if name.partition(".")[0] in OWN_PACKAGES]:
+        del sys.modules[_name]
 
+import VesselSegmentationMRML  # noqa: E402
+from VesselSegmentationMRML.segmentation_logic import VesselSegmentationLogic  # noqa: E402
 from VesselSegmentationWidgets.segmentation_widget import VesselSegmentationWidget  # noqa: E402
 
-__all__ = ["VesselSegmentation", "VesselSegmentationTest", "VesselSegmentationWidget"]
+VesselSegmentationMRML.isInUse = True
+
+__all__ = ["VesselSegmentation", "VesselSegmentationLogic", "VesselSegmentationTest", "VesselSegmentationWidget"]
 
 
 def __getattr__(name: str) -> Any:
