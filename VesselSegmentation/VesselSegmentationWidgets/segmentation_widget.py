@@ -24,7 +24,6 @@ class VesselSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.sections: tuple[Any, ...] = ()
         self._guiTag: Any = None
         self._browser: Any = None
-        self._ids: dict[str, str] = {}
         self._lost: set[str] = set()
         # The base class calls setup() itself when it is given no parent.
         VTKObservationMixin.__init__(self)
@@ -47,6 +46,7 @@ class VesselSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(scene, scene.StartImportEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
+        self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self.onNodeLeaving)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
         self.initializeParameterNode()
 
@@ -95,14 +95,19 @@ class VesselSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.initializeParameterNode()
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
-    def onNodeRemoved(self, caller: Any, event: Any, node: Any) -> None:
-        """A node has gone: it may be one that we use."""
-        for section in (self.vessels, self.training):
-            section.stopWithoutInputs()
-        lost = {name for name, identifier in self._ids.items() if identifier == node.GetID()}
+    def onNodeLeaving(self, caller: Any, event: Any, node: Any) -> None:
+        """A node is about to go: note what it was chosen for."""
+        if self.parameters is None:
+            return
+        lost = {name for name in SELECTED if getattr(self.parameters, name) is node}
         if lost:
             self._lost |= lost
             qt.QTimer.singleShot(0, self._forgetLost)
+
+    def onNodeRemoved(self, caller: Any = None, event: Any = None) -> None:
+        """A node has gone: it may be one that a job is about."""
+        for section in (self.vessels, self.training):
+            section.stopWithoutInputs()
         self.refresh()
 
     def _forgetLost(self) -> None:
@@ -167,8 +172,5 @@ class VesselSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         try:
             for section in self.sections:
                 section.refresh()
-            if not self._lost:
-                nodes = {name: getattr(self.parameters, name) for name in SELECTED}
-                self._ids = {name: node.GetID() for name, node in nodes.items() if node is not None}
         finally:
             self.refreshing = False
