@@ -57,11 +57,35 @@ class FollowingCases(Case):
         self.assertEqual(self.calls, [])
 
     def test_without_none_the_first_node_is_taken(self) -> None:
+        self.selector.addEnabled = self.selector.removeEnabled = False
         self.selector.setMRMLScene(slicer.mrmlScene)
         node = self.add("first")
         self.add("second")
         self.assertIs(self.selector.currentNode(), node)
         self.assertEqual((self.selector.currentNodeID, self.calls), (node.GetID(), ["first"]))
+
+    def test_a_node_added_below_commands_is_not_taken(self) -> None:
+        self.selector.setMRMLScene(slicer.mrmlScene)
+        node = self.add("first")
+        self.assertIsNone(self.selector.currentNode())
+        another = slicer.qMRMLNodeComboBox()
+        another.nodeTypes = [_VOLUME]
+        another.setMRMLScene(slicer.mrmlScene)
+        self.assertIs(another.currentNode(), node)
+
+    def test_renaming_the_current_node_tells_it_again(self) -> None:
+        node = self.add("node")
+        self.selector.setMRMLScene(slicer.mrmlScene)
+        node.SetName("renamed")
+        self.assertEqual(self.calls, ["node", "renamed"])
+
+    def test_a_node_asked_for_before_the_scene_is_chosen_with_it(self) -> None:
+        self.selector.noneEnabled = True
+        self.add("other")
+        node = self.add("node")
+        self.selector.setCurrentNodeID(node.GetID())
+        self.selector.setMRMLScene(slicer.mrmlScene)
+        self.assertIs(self.selector.currentNode(), node)
 
     def test_the_current_node_is_told_once_per_change(self) -> None:
         self.selector.noneEnabled = True
@@ -88,8 +112,8 @@ class FollowingCases(Case):
         self.assertEqual(self.calls, ["first", "second", None])
 
     def test_closing_the_scene_empties_it(self) -> None:
-        self.selector.setMRMLScene(slicer.mrmlScene)
         self.add("node")
+        self.selector.setMRMLScene(slicer.mrmlScene)
         slicer.mrmlScene.Clear(0)
         self.assertEqual((self.selector.nodeCount(), self.selector.currentNode()), (0, None))
         self.assertEqual(self.calls, ["node", None])
@@ -172,8 +196,8 @@ class CommandCases(Case):
         self.assertIsNone(self.selector.currentNode())
 
     def test_the_current_node_is_deleted_from_the_list(self) -> None:
-        self.selector.setMRMLScene(slicer.mrmlScene)
         self.add("node")
+        self.selector.setMRMLScene(slicer.mrmlScene)
         self.choose("Delete current Volume")
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass(_VOLUME), 0)
 

@@ -154,6 +154,7 @@ class StrictnessCases(unittest.TestCase):
             lambda: qt.QSpinBox().setValue("3"),
             lambda: qt.QSpinBox().setValue(),
             lambda: qt.QVBoxLayout().addWidget("x"),
+            lambda: qt.QVBoxLayout().setContentsMargins(1.0, 2, 3, 4),
             lambda: qt.QWidget("x"),
             lambda: qt.QMenu().addAction("text", print),
         ):
@@ -283,6 +284,8 @@ class ServiceCases(unittest.TestCase):
         self.addCleanup(settings.remove, "QtCases")
         self.assertEqual(qt.QSettings().value("QtCases/key"), "value")
         self.assertEqual(qt.QSettings().value("QtCases/other", 5), 5)
+        settings.setValue("QtCases/state", qt.Qt.Checked)
+        self.assertEqual(int(qt.QSettings().value("QtCases/state")), 2)
 
     def test_the_clipboard_and_shortcuts_and_pictures_are_there(self) -> None:
         qt.QApplication.clipboard().setText("copied")

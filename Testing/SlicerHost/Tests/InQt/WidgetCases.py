@@ -124,7 +124,7 @@ class TransformCases(Case):
     def test_the_matrix_shows_and_edits(self) -> None:
         table = slicer.qMRMLMatrixWidget()
         table.setMRMLTransformNode(self.node)
-        table.item(1, 3).setText("7.5")
+        table.setValue(1, 3, 7.5)
         self.assertEqual(self.matrix().GetElement(1, 3), 7.5)
 
 

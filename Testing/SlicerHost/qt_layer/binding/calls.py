@@ -11,6 +11,7 @@ import shiboken6
 from PySide6 import QtCore, QtGui, QtNetwork, QtWidgets
 
 from .conversion import toDouble, toInteger, unwrap, wrap
+from .enums import EnumValue
 
 #: Methods that take a Python callable in PythonQt too; a QVariant argument may be any object.
 _TAKES_CALLABLE = frozenset(
@@ -30,6 +31,10 @@ def call(name: str, function: Callable[..., Any], args: tuple[Any, ...], keyword
     if keywords:
         raise ValueError(f"Called {name} with keyword arguments, but called slot does not support kwargs.")
     refuseCallables(name, args)
+    if name == "setContentsMargins" and any(isinstance(arg, float) for arg in args):
+        raise ValueError(f"Called {name} with wrong arguments: {args!r}: the margins are integers")
+    if name in _TAKES_CALLABLE:  # what ends in a QVariant is a plain number there
+        args = tuple(int(arg) if isinstance(arg, EnumValue) else arg for arg in args)
     return wrap(invoke(name, function, tuple(unwrap(arg) for arg in args)))
 
 

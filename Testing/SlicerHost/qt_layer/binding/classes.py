@@ -185,9 +185,10 @@ def _forwarder(name: str, original: Any) -> Any:
         if instance is None:
             return original(self, *args)
         try:
-            return unwrap(getattr(instance, name)(*(wrap(arg) for arg in args)))
+            result = unwrap(getattr(instance, name)(*(wrap(arg) for arg in args)))
         except Exception:  # noqa: BLE001 - called from C++, which knows no exceptions
             recordException()
-            return None
+            return original(self, *args)
+        return bool(result) if name in ("event", "eventFilter") else result
 
     return forward

@@ -78,6 +78,7 @@ class qMRMLNodeComboBox(QWidget):
         self._newAttributes: dict[str, str] = {}
         self._actions: list[QAction] = []
         self._scene: Any = None
+        self._hadEntries = False
         self._current: Any = None
         self._requested = ""
         self._listed: list[Any] = []
@@ -120,6 +121,7 @@ class qMRMLNodeComboBox(QWidget):
             for event in (_Scene.EndBatchProcessEvent, _Scene.EndImportEvent, _Scene.EndCloseEvent):
                 self._observers.add(scene, event, self._refresh)
         self.setEnabled(scene is not None)
+        self._hadEntries = False
         self._refresh()
 
     def _onNodeAdded(self, node: Any) -> None:
@@ -141,7 +143,7 @@ class qMRMLNodeComboBox(QWidget):
 
     def _refresh(self) -> None:
         """List the nodes again; the current one stays if it can."""
-        if self._scene is not None and self._scene.IsBatchProcessing():
+        if self._isBusy():
             return
         before, position = self._current, self._position(self._current)
         self._listed = self._filter.nodes(self._scene) if self._scene is not None else []
@@ -156,12 +158,19 @@ class qMRMLNodeComboBox(QWidget):
         if self._current is not before:
             self._announce()
 
+    def _isBusy(self) -> bool:
+        """While nodes come or go all at once the list waits for the end."""
+        return self._scene is not None and bool(self._scene.IsImporting() or self._scene.IsClosing())
+
     def _position(self, node: Any) -> int:
         return next((index for index, listed in enumerate(self._listed) if listed is node), -1)
 
     def _successor(self, before: Any, position: int) -> Any:
-        """What is current when nothing was, or when the current node has gone: its neighbor, as in any combo box."""
-        if not self._listed or (before is None and self._noneEnabled):
+        """What is current when the current node has gone: its neighbor, as in any combo box.
+
+        Where nothing was current and "None" is no choice, the first node, unless the list held commands already.
+        """
+        if not self._listed or (before is None and (self._noneEnabled or self._hadEntries)):
             return None
         return self._listed[min(max(position, 0), len(self._listed) - 1)]
 
@@ -179,13 +188,17 @@ class qMRMLNodeComboBox(QWidget):
                 self._nodeObservers.add(node, ModifiedEvent, self._onNodeModified)
 
     def _onNodeModified(self) -> None:
-        if self._scene is None or self._scene.IsBatchProcessing():
+        if self._scene is None or self._isBusy():
             return
         texts = [self._combo.itemText(index) for index in range(self._combo.count()) if self._isNode(index)]
         listed = self._filter.nodes(self._scene)
         same = len(listed) == len(self._listed) and all(a is b for a, b in zip(listed, self._listed))
-        if not same or texts != [self._textOf(node) for node in listed]:
-            self._refresh()
+        if same and texts == [self._textOf(node) for node in listed]:
+            return
+        current, text = self._current, self._combo.currentText()
+        self._refresh()
+        if self._current is current is not None and text != self._combo.currentText():
+            self._announce()  # in the application the signal follows the text shown
 
     def _textOf(self, node: Any) -> str:
         return node.GetName() or ""
@@ -208,6 +221,7 @@ class qMRMLNodeComboBox(QWidget):
             combo.insertSeparator(combo.count())
         for text, command in commands:
             combo.addItem(text, command)
+        self._hadEntries = combo.count() > 0
         self._showCurrent()
         combo.blockSignals(blocked)
 
@@ -258,7 +272,7 @@ class qMRMLNodeComboBox(QWidget):
             node = self._scene.GetNodeByID(node) if self._scene is not None and node else None
         requireKind(node, slicer.vtkMRMLNode, "setCurrentNode")
         listed = node is not None and self._position(node) >= 0
-        self._requested = node.GetID() or "" if node is not None and not listed else ""
+        self._requested = node.GetID() or "" if node is not None and self._scene is None else ""
         self._choose(node if listed else None)
 
     @Slot(str)
@@ -267,8 +281,7 @@ class qMRMLNodeComboBox(QWidget):
         if not isinstance(nodeId, str):
             raise ValueError(f"Called setCurrentNodeID(QString) with wrong arguments: {nodeId!r}")
         self.setCurrentNode(nodeId)
-        if nodeId and self._current is None:
-            self._requested = nodeId
+        self._requested = nodeId if self._scene is None else ""
 
     @Slot(int)
     def setCurrentNodeIndex(self, index: int) -> None:

@@ -163,7 +163,7 @@ class qMRMLTransformSliders(qMRMLWidget):
     maximum = Property(float, lambda s: s._sliders[0].maximum, lambda s, v: s.setRange(s._sliders[0].minimum, v))
 
 
-class qMRMLMatrixWidget(QTableWidget):
+class qMRMLMatrixWidget(QWidget):
     """The 4 x 4 matrix of a linear transform node, to read and edit."""
 
     GLOBAL, LOCAL = 0, 1
@@ -171,22 +171,26 @@ class qMRMLMatrixWidget(QTableWidget):
     coordinateReference = field("int", "_reference")
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(4, 4, parent)
+        super().__init__(parent)
         self._reference = self.GLOBAL
         self._transform: Any = None
         self._nodeObservers = Observers(self)
-        self.horizontalHeader().hide()
-        self.verticalHeader().hide()
+        self._table = QTableWidget(4, 4, self)
+        self._table.horizontalHeader().hide()
+        self._table.verticalHeader().hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._table)
         self._refresh()
-        self.cellChanged.connect(lambda *_: self._edit())
+        self._table.cellChanged.connect(lambda *_: self._edit())
 
     def _refresh(self) -> None:
         matrix = _matrixOf(self._transform) if self._transform is not None else vtk.vtkMatrix4x4()
-        blocked = self.blockSignals(True)
+        blocked = self._table.blockSignals(True)
         for row in range(4):
             for column in range(4):
-                self.setItem(row, column, QTableWidgetItem(f"{matrix.GetElement(row, column):.6g}"))
-        self.blockSignals(blocked)
+                self._table.setItem(row, column, QTableWidgetItem(f"{matrix.GetElement(row, column):.6g}"))
+        self._table.blockSignals(blocked)
         self.setEnabled(self._transform is not None)
 
     def _edit(self) -> None:
@@ -196,12 +200,30 @@ class qMRMLMatrixWidget(QTableWidget):
         try:
             for row in range(3):
                 for column in range(4):
-                    matrix.SetElement(row, column, float(self.item(row, column).text()))
+                    matrix.SetElement(row, column, self.value(row, column))
         except ValueError:
             self._refresh()
             return
         self._transform.SetMatrixTransformToParent(matrix)
         self.matrixChanged.emit()
+
+    def value(self, row: int, column: int) -> float:
+        """One element."""
+        return float(self._table.item(row, column).text())
+
+    def setValue(self, row: int, column: int, value: float) -> None:
+        """Change one element."""
+        self._table.item(row, column).setText(f"{value:.6g}")
+
+    def widgetItem(self, row: int, column: int) -> QTableWidgetItem:
+        """The cell of one element."""
+        return self._table.item(row, column)
+
+    @Slot()
+    def identity(self) -> None:
+        """No transform."""
+        if self._transform is not None:
+            self._transform.SetMatrixTransformToParent(vtk.vtkMatrix4x4())
 
     @Slot(object)
     def setMRMLTransformNode(self, node: Any) -> None:

@@ -33,7 +33,7 @@ class _AbstractView(QWidget):
         row.addWidget(self._canvas)
         self.setFocusProxy(self._canvas)
 
-    def canvasResized(self, width: int, height: int) -> None:
+    def _canvasResized(self, width: int, height: int) -> None:
         """The canvas has another size (pixels)."""
 
     def _setGroup(self, group: Any) -> None:

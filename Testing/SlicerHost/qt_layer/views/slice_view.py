@@ -40,7 +40,7 @@ class qMRMLSliceView(_AbstractView):
         self._style.SetDisplayableManagers(self._group)
         self._style.SetInteractor(self._canvas.interactor)
 
-    def canvasResized(self, width: int, height: int) -> None:
+    def _canvasResized(self, width: int, height: int) -> None:
         """The slice node follows the size of the picture."""
         if self._logic is not None:
             self._logic.ResizeSliceNode(width, height)

@@ -55,7 +55,10 @@ class VtkCanvas(QWidget):
     # -- rendering
 
     def scheduleRender(self) -> None:
-        """Render once the event loop is idle."""
+        """Render once the event loop is idle; what is not on screen waits until it is."""
+        if not self.isVisible():
+            self._image = QImage()
+            return
         if self.renderEnabled and not self.pauses and not self._timer.isActive():
             self._timer.start(10)
 
@@ -106,7 +109,7 @@ class VtkCanvas(QWidget):
         self.renderWindow.SetSize(width, height)
         self.interactor.UpdateSize(width, height)
         with contextlib.suppress(AttributeError):
-            self.parent().canvasResized(width, height)
+            self.parent()._canvasResized(width, height)
         self.scheduleRender()
 
     def sizeHint(self) -> QSize:

@@ -68,11 +68,6 @@ class ctkDoubleSpinBox(QWidget):
         """One step down."""
         self._spin.stepDown()
 
-    @Slot()
-    def selectAll(self) -> None:
-        """Select the text."""
-        self._spin.selectAll()
-
 
 class ctkDoubleSlider(QWidget):
     """A slider for floating point numbers."""

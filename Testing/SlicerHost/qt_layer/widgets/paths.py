@@ -154,11 +154,6 @@ class ctkPathLineEdit(QWidget):
         QSettings().setValue(self._key(), [path, *(entry for entry in known if entry != path)][:10])
         self.retrieveHistory()
 
-    @Slot(str)
-    def setCurrentDirectory(self, directory: str) -> None:
-        """Set the folder of the path and keep its file name."""
-        self.setCurrentPath(str(Path(directory) / Path(self._combo.currentText()).name))
-
     def _key(self) -> str:
         return "ctkPathLineEdit/" + (self._settingKey or "shared")
 
@@ -213,8 +208,7 @@ class ctkSearchBox(QLineEdit):
     """A line to type a search term."""
 
     showSearchIcon = field("bool", "_showSearchIcon")
-    alwaysShowClearIcon = field("bool", "_alwaysShowClearIcon")
-    _showSearchIcon, _alwaysShowClearIcon = False, False
+    _showSearchIcon = False
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
