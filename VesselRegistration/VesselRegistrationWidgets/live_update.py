@@ -108,7 +108,7 @@ class LiveUpdate:
             self._lost.clear()
             now = self._look()
             changed = {name for name, value in now.items() if value != self._seen.get(name)}
-            self._follow(changed)
+            self._follow(set(changed))
             if "pose" in changed and not own and self._seen.get("poseId") == now["poseId"]:
                 self._settled.start()
         finally:
@@ -119,31 +119,38 @@ class LiveUpdate:
 
     def _follow(self, changed: set[str]) -> None:
         """What follows from changes, in the order of the work. Each part says itself what is wrong with it."""
-        parameters, logic = self.widget.parameters, self.widget.logic
-        case, cArm, result = self.widget.case, self.widget.cArm, self.widget.result
+        parameters, logic, result = self.widget.parameters, self.widget.logic, self.widget.result
         before = self._look()
-        if parameters.model and ("model" in changed or not parameters.pose or not parameters.startPose):
-            case.quietly(lambda: logic.adoptModel(parameters, parameters.model))
-        if parameters.xray and ("xray" in changed or not parameters.geometry):
-            case.quietly(lambda: logic.adoptRun(parameters, parameters.xray))
-            case.arrangeViews()
-        elif "frame" in changed and parameters.xray:
-            result.quietly(lambda: logic.frameChanged(parameters))
-        elif "geometry" in changed:
-            cArm.quietly(lambda: logic.applyGeometry(parameters))
+        drawn = self._followInputs(changed)
         if "shownPose" in changed:
             logic.carryModel(parameters)
         after = self._look()
         changed |= {name for name, value in after.items() if value != before[name]}
-        if changed & {"model", "xray", "geometry", "shownPose", *POSES}:
+        if not drawn and changed & {"model", "xray", "geometry", "shownPose", *POSES}:
             self.widget.projection.quietly(lambda: logic.updateProjection(parameters))
-        if changed & {"model", "xray", "frame", "geometry", "segmentation", "roi", *POSES, *SHOWN}:
+        if not drawn and changed & {"model", "xray", "geometry", "segmentation", "roi", *POSES, *SHOWN}:
             result.updateOverlay()
         if changed & {"model", "xray", "frame", "geometry"}:
             result.followCArm()
         elif "camera" in changed:
             result.leaveCArm()
         logic.watchPose(parameters)
+
+    def _followInputs(self, changed: set[str]) -> bool:
+        """Work with what was chosen, shown or entered; whether all pictures are drawn already."""
+        parameters, logic, case = self.widget.parameters, self.widget.logic, self.widget.case
+        if parameters.model and ("model" in changed or not parameters.pose or not parameters.startPose):
+            case.quietly(lambda: logic.adoptModel(parameters, parameters.model))
+        if parameters.xray and ("xray" in changed or not parameters.geometry):
+            case.quietly(lambda: logic.adoptRun(parameters, parameters.xray))
+            case.arrangeViews()
+        elif "frame" in changed and parameters.xray:
+            self.widget.result.changeFrame()
+            # The vessels of another frame come with it; they are no change of their own.
+            return changed <= {"frame", "segmentation", "camera"}
+        elif "geometry" in changed:
+            self.widget.cArm.quietly(lambda: logic.applyGeometry(parameters))
+        return False
 
     def _recordPose(self) -> None:
         parameters = self.widget.parameters

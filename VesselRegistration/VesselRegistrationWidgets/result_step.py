@@ -73,10 +73,17 @@ class ResultStep(Step):
 
     def updateOverlay(self) -> None:
         """Draw outline and colors anew, and note how model and vessels overlap."""
+        self._draw(self.logic.updateOverlay)
+
+    def changeFrame(self) -> None:
+        """Another frame is shown: draw everything of it."""
+        self._draw(self.logic.frameChanged)
+
+    def _draw(self, draw: Callable[[Any], Any]) -> None:
         self._overlap = None
 
         def update() -> None:
-            self._overlap = self.logic.updateOverlay(self.parameters)
+            self._overlap = draw(self.parameters)
 
         self.quietly(update)
 
