@@ -31,15 +31,6 @@ VesselSegmentationMRML.isInUse = True
 __all__ = ["VesselSegmentation", "VesselSegmentationLogic", "VesselSegmentationTest", "VesselSegmentationWidget"]
 
 
-def __getattr__(name: str) -> Any:
-    """`VesselSegmentationLogic` when somebody asks for it, so that starting the application does not load it."""
-    if name == "VesselSegmentationLogic":
-        from VesselSegmentationMRML.segmentation_logic import VesselSegmentationLogic
-
-        return VesselSegmentationLogic
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
 class VesselSegmentation(ScriptedLoadableModule):
     """The module's name, help and place in the menu."""
 

@@ -125,6 +125,7 @@ def showLegend(node: Any, isShown: bool) -> None:
     legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node.GetDisplayNode()) if node else None
     if legend is not None:
         legend.SetVisibility(isShown)
+        legend.Modified()
 
 
 def _matrixOf(node: Any) -> vtk.vtkMatrix4x4:

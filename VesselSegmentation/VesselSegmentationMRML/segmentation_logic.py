@@ -224,10 +224,11 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
         if p.xray is None:
             return
         foreground = {Overlay.PROBABILITY: p.probability, Overlay.ATTENTION: p.attention}.get(p.overlay)
-        for node in (p.probability, p.attention):
-            map_nodes.showLegend(node, node is foreground)
         label = p.comparison if p.overlay is Overlay.COMPARISON else None
         views.showOverPicture(p.xray, foreground, label, p.overlayOpacity)
+        # After the volumes: a view looks for the volume of a legend when the legend changes, not the other way round.
+        for node in (p.probability, p.attention):
+            map_nodes.showLegend(node, node is foreground)
 
     # Comparison with a reference
 
