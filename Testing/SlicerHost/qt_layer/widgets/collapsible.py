@@ -23,9 +23,11 @@ class _Folding:
         self._working = False
 
     def children(self) -> list[QWidget]:
+        """The child widgets, windows left out."""
         return [child for child in self.owner.children() if isinstance(child, QWidget) and not child.isWindow()]
 
     def fold(self, fold: bool) -> None:
+        """Hide the children, or show those again that were shown."""
         self._working = True
         if fold:
             self._shown = {id(child) for child in self.children() if not child.isHidden()}
@@ -47,6 +49,7 @@ class _Folding:
             self._shown.discard(id(child))
 
     def childAdded(self, child: QObject) -> None:
+        """Watch a new child; while folded it waits."""
         if isinstance(child, QWidget):
             child.installEventFilter(self.owner)
             if self.folded and not child.isWindow():
