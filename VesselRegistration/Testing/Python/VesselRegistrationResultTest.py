@@ -38,6 +38,11 @@ class VesselRegistrationResultTest(VesselRegistrationGuiCase):
         self.settle()
         self.assertAlmostEqual(self.composite().GetLabelOpacity(), 0.8, delta=0.01)
 
+    def test_the_model_in_3d_can_be_seen_through(self) -> None:
+        self.ui.modelOpacitySlider.value = 0.3
+        self.settle()
+        self.assertAlmostEqual(self.parameters.model.GetDisplayNode().GetOpacity(), 0.3, delta=0.01)
+
     def test_the_overlap_of_the_model_where_it_is_now_is_shown(self) -> None:
         before = self.ui.overlapLabel.text
         self.assertIn("DSC", before)
