@@ -55,11 +55,14 @@ def masksAt(node: Any, volumeNode: Any, frame: int) -> np.ndarray | None:
     return np.asarray(segment_nodes.maskOf(item, segment, picture)) if segment else None
 
 
-def compare(volumeNode: Any, segmentationNode: Any, reference: Any) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """(found, true) masks by frame, of all frames that have both. Raises InputError when there is none."""
+def compare(volumeNode: Any, segmentationNode: Any, reference: Any) -> dict[int, np.ndarray]:
+    """Labels (rows, columns) uint8 by frame, of all frames that have both: 1 both, 2 only found, 3 missed.
+
+    Raises InputError when there is none.
+    """
     from VesselSegmentationLib.errors import InputError
 
-    pairs = {}
+    labels = {}
     for frame in range(run_nodes.frameCount(volumeNode)):
         found, true = (masksAt(node, volumeNode, frame) for node in (segmentationNode, reference))
         if found is None or true is None:
@@ -70,10 +73,25 @@ def compare(volumeNode: Any, segmentationNode: Any, reference: Any) -> dict[int,
                 f"The reference {reference.GetName()} has {size} pixels, the picture "
                 f"{found.shape[1]} x {found.shape[0]}: choose a mask drawn on this run."
             )
-        pairs[frame] = (found, true)
-    if not pairs:
+        labels[frame] = _labels(found, true)
+    if not labels:
         raise InputError("No frame has both vessels and a reference. Segment the frames first, then compare.")
-    return pairs
+    return labels
+
+
+def _labels(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    return np.array([0, 2, 3, 1], np.uint8)[found.view(np.uint8) + 2 * true.view(np.uint8)]
+
+
+def overlapOf(labels: np.ndarray) -> Overlap:
+    """The counts of one frame's labels."""
+    import numpy as np
+
+    from VesselSegmentationLib.metrics import Overlap
+
+    return Overlap(*(int(count) for count in np.bincount(labels.ravel(), minlength=4)[1:]))
 
 
 def storeTable(tableNode: Any, overlaps: dict[int, Overlap]) -> None:
@@ -92,9 +110,8 @@ def _text(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.3f}"
 
 
-def storeOverlay(volumeNode: Any, pairs: dict[int, tuple[np.ndarray, np.ndarray]], node: Any = None) -> Any:
+def storeOverlay(volumeNode: Any, labels: dict[int, np.ndarray], node: Any = None) -> Any:
     """The three colors as a label map; for a run, the node that follows its browser."""
-    labels = {frame: _labels(*masks) for frame, masks in pairs.items()}
     name, browser = f"{volumeNode.GetName()} comparison", run_nodes.browserOf(volumeNode)
     if not segment_nodes.belongsTo(node, volumeNode):
         node = None
@@ -113,12 +130,6 @@ def storeOverlay(volumeNode: Any, pairs: dict[int, tuple[np.ndarray, np.ndarray]
         node.CreateDefaultDisplayNodes()
     node.GetDisplayNode().SetAndObserveColorNodeID(_colorNode(volumeNode.GetScene()).GetID())
     return node
-
-
-def _labels(found: np.ndarray, true: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    return np.select([found & true, found & ~true, ~found & true], [1, 2, 3], 0).astype(np.uint8)
 
 
 def _fill(node: Any, labels: np.ndarray) -> None:

@@ -75,6 +75,11 @@ def maskOf(segmentationNode: Any, segmentId: str, volumeNode: Any) -> np.ndarray
     source, target = slicer.vtkOrientedImageData(), slicer.vtkOrientedImageData()
     rows, columns = run_nodes.framePixels(volumeNode).shape
     reference = _orientedImage(np.zeros((rows, columns), bool), _matrixOf(volumeNode))
+    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
+    image = segment.GetRepresentation(_BINARY_LABELMAP) if segment is not None else None
+    if image is not None and image.GetExtent() == reference.GetExtent() and _samePlace(image, reference):
+        # Segments may share an image, each with a label of its own.
+        return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns) == segment.GetLabelValue()
     segmentationNode.GetBinaryLabelmapRepresentation(segmentId, source)
     if source.IsEmpty():
         return np.zeros((rows, columns), bool)
@@ -264,6 +269,17 @@ def _orientedImage(mask: np.ndarray, ijkToRas: vtk.vtkMatrix4x4) -> Any:
     image.GetPointData().SetScalars(scalars)
     image.SetImageToWorldMatrix(ijkToRas)
     return image
+
+
+def _samePlace(one: Any, other: Any) -> bool:
+    """Whether two images lie on the same pixels of the room."""
+    matrices = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+    one.GetImageToWorldMatrix(matrices[0])
+    other.GetImageToWorldMatrix(matrices[1])
+    places = range(16)
+    return all(
+        abs(matrices[0].GetElement(k // 4, k % 4) - matrices[1].GetElement(k // 4, k % 4)) < 1e-6 for k in places
+    )
 
 
 def _moveItem(segmentationNode: Any, ijkToRas: vtk.vtkMatrix4x4) -> None:

@@ -243,7 +243,6 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
     def compare(self, p: VesselSegmentationParameterNode) -> str:
         """Measure the vessels against the reference: table, overlay, box plot; the scores in one line."""
         from VesselSegmentationLib.errors import InputError
-        from VesselSegmentationLib.metrics import overlap_metrics
 
         run = self.useRun(p)
         if p.segmentation is None:
@@ -252,14 +251,14 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
             raise InputError(_("Choose a reference: a segmentation, a label map or a file."))
         if p.reference is p.segmentation:
             raise InputError(_("The reference is the segmentation itself. Choose another reference."))
-        pairs = metric_nodes.compare(run, p.segmentation, p.reference)
-        overlaps = {frame: overlap_metrics(found, true) for frame, (found, true) in pairs.items()}
+        labels = metric_nodes.compare(run, p.segmentation, p.reference)
+        overlaps = {frame: metric_nodes.overlapOf(values) for frame, values in labels.items()}
         if p.metrics is None:
             p.metrics = self.scene.AddNewNodeByClass("vtkMRMLTableNode", f"{run.GetName()} scores")
         metric_nodes.storeTable(p.metrics, overlaps)
         name = f"{run.GetName()} scores over frames"
         p.metricsChart = metric_nodes.boxPlot(list(overlaps.values()), name, self.scene, p.metricsChart)
-        p.comparison = metric_nodes.storeOverlay(run, pairs, p.comparison)
+        p.comparison = metric_nodes.storeOverlay(run, labels, p.comparison)
         return metric_nodes.summaryText(list(overlaps.values()))
 
     # Training

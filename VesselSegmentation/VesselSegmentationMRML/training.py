@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from VesselSegmentationMRML import plot_nodes
 from VesselSegmentationMRML.choices import Loss, Recipe, TrainedView
 
 LOG_FILE = "log.jsonl"
+THREADS = max(1, min(8, (os.cpu_count() or 2) // 2))
+"""Half of the processor's cores at most: with more threads than free cores a training is slower, not faster."""
 POINTS = 500
 """About so many points are drawn of the loss, however long a training is."""
 
@@ -65,7 +68,7 @@ def arguments(p: Any) -> list[str]:
     words += ["--recipe", recipeOf(p.trainingRecipe, p.trainingView), "--field-of-view", p.trainingView.value]
     words += ["--loss", p.trainingLoss.value, "--learning-rate", f"{p.learningRate:g}"]
     words += ["--batch-size", f"{p.batchSize}", "--epochs", f"{p.epochs}", "--validate-every", f"{epoch}"]
-    words += ["--device", p.device.value]
+    words += ["--device", p.device.value, "--threads", f"{THREADS}"]
     if p.minutes:
         words += ["--minutes", f"{p.minutes:g}"]
     return words

@@ -146,7 +146,7 @@ def device_of(options: argparse.Namespace) -> str:
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: no usable NVIDIA graphics card was found; use auto or cpu.")
+        raise InputError("The device cuda: no usable NVIDIA graphics card was found; choose auto or cpu.")
     return str(wanted)
 
 

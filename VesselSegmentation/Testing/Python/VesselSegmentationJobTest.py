@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import unittest
 from typing import Any
 from unittest import mock
@@ -98,6 +99,9 @@ class VesselSegmentationJobTest(unittest.TestCase):
         child = self.said[0][1]["child"]
         job.cancel(True)
         self.assertEqual(self.said[-1], ("cancelled", None))
+        end = time.monotonic() + 5  # the system takes its time
+        while self.isRunning(child) and time.monotonic() < end:
+            time.sleep(0.01)
         self.assertFalse(self.isRunning(child))
         self.assertFalse(self.isRunning(job.processId))
 

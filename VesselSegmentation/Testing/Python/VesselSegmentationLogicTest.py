@@ -177,6 +177,21 @@ class VesselSegmentationLogicTest(unittest.TestCase):
         self.assertIsNot(node, drawn)
         self.assertEqual(drawn.GetSegmentation().GetNumberOfSegments(), 1)
 
+    def test_a_segment_that_was_cropped_or_lies_elsewhere_is_read_on_the_picture_s_pixels(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationMRML import segment_nodes
+
+        mask = np.zeros((48, 64), bool)
+        mask[10:20, 30:50] = True
+        node = self.logic.acceptSegmentation(self.run, self.results([0], masks=mask[None]))
+        image = node.GetSegmentation().GetSegment("Vessel").GetRepresentation("Binary labelmap")
+        cropped = slicer.vtkOrientedImageData()
+        slicer.vtkOrientedImageDataResample.CopyImage(image, cropped, [30, 49, 10, 19, 0, 0])
+        image.DeepCopy(cropped)
+        self.assertEqual(image.GetExtent(), (30, 49, 10, 19, 0, 0))
+        np.testing.assert_array_equal(segment_nodes.vesselMask(node, self.run), mask)
+
     def test_masks_move_with_a_run_that_is_placed_anew(self) -> None:
         import numpy as np
 
