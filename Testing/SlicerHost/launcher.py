@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs scripted Slicer modules without the Slicer application, with the arguments of Slicer's own launcher.
 
-    python Testing/SlicerHost/launcher.py --testing --no-splash --additional-module-paths FOLDER --python-code CODE
+python Testing/SlicerHost/launcher.py --testing --no-splash --additional-module-paths FOLDER --python-code CODE
 """
 
 import sys

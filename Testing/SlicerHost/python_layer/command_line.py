@@ -92,19 +92,32 @@ class CommandOptions(Strict):
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="launcher.py", allow_abbrev=False,
+        prog="launcher.py",
+        allow_abbrev=False,
         description="Runs scripted Slicer modules on slicer-core and PySide6: a test host, not the application.",
     )
     for name, text in {**_FLAGS, **_MESSAGES}.items():
         parser.add_argument(f"--{name}", action="store_true", help=text)
-    parser.add_argument("--python-script", metavar="FILE",
-                        help="Python script to run; further words are its arguments.")
+    parser.add_argument(
+        "--python-script", metavar="FILE", help="Python script to run; further words are its arguments."
+    )
     parser.add_argument("--python-code", metavar="CODE", help="Python code to run.")
     parser.add_argument("-c", metavar="CODE", help="Python code to run, then exit.")
-    parser.add_argument("--additional-module-path", metavar="PATH", action="append", default=[],
-                        help="Folder or file of a further module.")
-    parser.add_argument("--additional-module-paths", metavar="PATH", nargs="+", action="extend", default=[],
-                        help="Folders or files of further modules.")
+    parser.add_argument(
+        "--additional-module-path",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="Folder or file of a further module.",
+    )
+    parser.add_argument(
+        "--additional-module-paths",
+        metavar="PATH",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="Folders or files of further modules.",
+    )
     parser.add_argument("--modules-to-ignore", metavar="NAMES", help="Modules not to load, separated by commas.")
     parser.set_defaults(run_and_exit=False)
     return parser

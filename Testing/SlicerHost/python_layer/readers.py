@@ -152,7 +152,8 @@ def readMarkups(properties: dict[str, Any], messages: Any) -> list[Any] | None:
     """Markups."""
     _only(properties, "name")
     identifier = slicer.modules.markups.logic().LoadMarkups(
-        str(properties["fileName"]), properties.get("name") or "", messages)
+        str(properties["fileName"]), properties.get("name") or "", messages
+    )
     return [slicer.mrmlScene.GetNodeByID(identifier)] if identifier else None
 
 

@@ -1,11 +1,11 @@
 """The Qt half of the test host: PythonQt's manners on PySide6, stand-ins for CTK and qMRML widgets, views.
 
-    install(slicer)                              sets the names slicer.qMRML*, slicer.qSlicer*
-    createLayoutManager(scene, applicationLogic) the views
-    createMainWindow(layoutManager)              a window with a module panel and the views
-    loadUI(path)                                 a .ui file
-    slotErrors                                   tracebacks of exceptions raised in slots
-    wrap(object), unwrap(object)                 between PySide6 objects and what module code holds
+install(slicer)                              sets the names slicer.qMRML*, slicer.qSlicer*
+createLayoutManager(scene, applicationLogic) the views
+createMainWindow(layoutManager)              a window with a module panel and the views
+loadUI(path)                                 a .ui file
+slotErrors                                   tracebacks of exceptions raised in slots
+wrap(object), unwrap(object)                 between PySide6 objects and what module code holds
 """
 
 from __future__ import annotations

@@ -282,5 +282,3 @@ class BindingCases(unittest.TestCase):
         panel = self.ui.countSpinBox.parent()
         self.assertIs(findChildWidgetForParameter(panel, "count"), self.ui.countSpinBox)
         self.assertIsNone(findChildWidgetForParameter(panel, "nothing"))
-
-

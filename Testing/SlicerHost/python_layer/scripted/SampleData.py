@@ -23,7 +23,8 @@ def downloadFromURL(uris: Any = None, fileNames: Any = None, nodeNames: Any = No
                     loadFileProperties: dict[str, Any] | None = None) -> list[Any]:  # fmt: skip
     """Fetch files and load them; nodes or paths are returned."""
     return SampleDataLogic().downloadFromURL(
-        uris, fileNames, nodeNames, checksums, loadFiles, customDownloader, loadFileTypes, loadFileProperties or {})
+        uris, fileNames, nodeNames, checksums, loadFiles, customDownloader, loadFileTypes, loadFileProperties or {}
+    )
 
 
 def downloadSample(sampleName: str) -> Any:
@@ -246,8 +247,15 @@ class SampleDataLogic:
                         forceDownload: bool = False) -> list[Any]:  # fmt: skip
         """Fetch files that are not registered."""
         source = SampleDataSource(
-            uris=uris, fileNames=fileNames, nodeNames=nodeNames, loadFiles=loadFiles, loadFileTypes=loadFileTypes,
-            loadFileProperties=loadFileProperties, checksums=checksums, customDownloader=customDownloader)
+            uris=uris,
+            fileNames=fileNames,
+            nodeNames=nodeNames,
+            loadFiles=loadFiles,
+            loadFileTypes=loadFileTypes,
+            loadFileProperties=loadFileProperties,
+            checksums=checksums,
+            customDownloader=customDownloader,
+        )
         return self.downloadFromSource(source, forceDownload=forceDownload)
 
     def downloadSample(self, sampleName: str) -> Any:

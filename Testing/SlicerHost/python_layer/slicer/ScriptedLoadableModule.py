@@ -120,8 +120,10 @@ class ScriptedLoadableModuleWidget:
         self.reloadTestButton = _button("Reload and Test", "Reload, then run the self tests.", self.onReloadAndTest)
         self.editSourceButton = _button("Edit", "Edit the module's source code.", self.onEditSource)
         self.restartButton = _button("Restart Slicer", "Restart Slicer", slicer.app.restart)
-        for row in ((self.reloadButton, self.testButton, self.reloadTestButton),
-                    (self.editSourceButton, self.restartButton)):
+        for row in (
+            (self.reloadButton, self.testButton, self.reloadTestButton),
+            (self.editSourceButton, self.restartButton),
+        ):
             layout = qt.QHBoxLayout()
             for button in row:
                 layout.addWidget(button)

@@ -19,8 +19,12 @@ _TAKES_CALLABLE = frozenset(
 )
 _SIGNATURE = re.compile(r"^\s+[\w.]+\((.*)\)\s*$")
 _REFUSAL = re.compile(r"called with wrong argument|\(\d+ given\)|(positional|keyword) argument|not enough arguments")
-_MODULES = {"PySide6.QtCore": QtCore, "PySide6.QtGui": QtGui, "PySide6.QtNetwork": QtNetwork,
-            "PySide6.QtWidgets": QtWidgets}
+_MODULES = {
+    "PySide6.QtCore": QtCore,
+    "PySide6.QtGui": QtGui,
+    "PySide6.QtNetwork": QtNetwork,
+    "PySide6.QtWidgets": QtWidgets,
+}
 
 
 def call(name: str, function: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:

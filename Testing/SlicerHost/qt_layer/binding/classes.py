@@ -20,8 +20,20 @@ from .signals import SignalDescriptor
 _classes: dict[type, PythonQtClass] = {}
 _shells: dict[type, type] = {}
 #: Members of the binding underneath that PythonQt does not have.
-_FOREIGN = frozenset(("staticMetaObject", "connect", "disconnect", "findChild", "findChildren", "emit", "sender",
-                      "receivers", "SIGNATURES", "setProperty"))
+_FOREIGN = frozenset(
+    (
+        "staticMetaObject",
+        "connect",
+        "disconnect",
+        "findChild",
+        "findChildren",
+        "emit",
+        "sender",
+        "receivers",
+        "SIGNATURES",
+        "setProperty",
+    )
+)
 
 
 class PythonQtClass(type):

@@ -59,8 +59,10 @@ def _grid(parts: list[tuple[ElementTree.Element, QWidget]]) -> QWidget:
     grid = QGridLayout(holder)
     _tighten(grid)
     for item, widget in parts:
-        place = [int(item.get(name, default)) for name, default in
-                 (("row", "0"), ("column", "0"), ("rowspan", "1"), ("colspan", "1"))]
+        place = [
+            int(item.get(name, default))
+            for name, default in (("row", "0"), ("column", "0"), ("rowspan", "1"), ("colspan", "1"))
+        ]
         grid.addWidget(widget, *place)
     for number in range(grid.columnCount()):
         grid.setColumnStretch(number, 1)

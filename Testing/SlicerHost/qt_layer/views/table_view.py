@@ -235,5 +235,3 @@ class qMRMLTableWidget(qMRMLWidget):
     def setMRMLTableViewNode(self, node: Any) -> None:
         """Follow a view node."""
         self._view.setMRMLTableViewNode(node)
-
-

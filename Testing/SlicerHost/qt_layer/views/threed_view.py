@@ -263,5 +263,3 @@ class qMRMLThreeDWidget(qMRMLWidget):
     def getDisplayableManagers(self, collection: Any) -> None:
         """Append the displayable managers to a vtkCollection."""
         self._view.getDisplayableManagers(collection)
-
-

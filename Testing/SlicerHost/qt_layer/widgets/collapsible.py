@@ -156,8 +156,15 @@ class ctkCollapsibleButton(QAbstractButton):
         option.rect = QRect(6, (header.height() - 12) // 2, 12, 12)
         self.style().drawPrimitive(arrow, option, painter, self)
         flags = self._buttonTextAlignment | Qt.TextFlag.TextShowMnemonic.value
-        self.style().drawItemText(painter, header.adjusted(24, 0, -6, 0), flags, self.palette(), self.isEnabled(),
-                                  self.text(), self.foregroundRole())
+        self.style().drawItemText(
+            painter,
+            header.adjusted(24, 0, -6, 0),
+            flags,
+            self.palette(),
+            self.isEnabled(),
+            self.text(),
+            self.foregroundRole(),
+        )
         if self._contentsFrameShape != QFrame.Shape.NoFrame.value and not self._folding.folded:
             painter.setPen(self.palette().mid().color())
             painter.drawRect(QRect(0, header.height(), self.width() - 1, self.height() - header.height() - 1))

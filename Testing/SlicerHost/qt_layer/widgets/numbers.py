@@ -254,10 +254,12 @@ class ctkSliderWidget(QWidget):
     value = Property(float, lambda self: self._spin.value, lambda self, value: self.setValue(value))
     decimals = Property(int, lambda self: self._spin.decimals, lambda self, value: self.setDecimals(value))
     spinBoxVisible = Property(bool, lambda s: not s._spin.isHidden(), lambda s, on: s.setSpinBoxVisible(on))
-    invertedAppearance = Property(bool, lambda s: s._slider.invertedAppearance,
-                                  lambda s, on: setattr(s._slider, "invertedAppearance", on))
-    invertedControls = Property(bool, lambda s: s._slider.invertedControls,
-                                lambda s, on: setattr(s._slider, "invertedControls", on))
+    invertedAppearance = Property(
+        bool, lambda s: s._slider.invertedAppearance, lambda s, on: setattr(s._slider, "invertedAppearance", on)
+    )
+    invertedControls = Property(
+        bool, lambda s: s._slider.invertedControls, lambda s, on: setattr(s._slider, "invertedControls", on)
+    )
 
     @Slot()
     def reset(self) -> None:

@@ -214,4 +214,3 @@ class ctkSearchBox(QLineEdit):
         super().__init__(parent)
         self.setPlaceholderText("Search...")
         self.setClearButtonEnabled(True)
-

@@ -76,8 +76,9 @@ class ctkDoubleRangeSlider(QWidget):
     def _positions(self) -> list[int]:
         span = (self._limits[1] - self._limits[0]) or 1.0
         usable = max(1, self.width() - 12)
-        return [6 + round((value - self._limits[0]) / span * usable) if math.isfinite(span) else 6
-                for value in self._values]
+        return [
+            6 + round((value - self._limits[0]) / span * usable) if math.isfinite(span) else 6 for value in self._values
+        ]
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """A groove, the part between the values, and two handles."""
@@ -201,8 +202,9 @@ class ctkRangeWidget(QWidget):
     minimumValue = Property(float, lambda s: s._slider.minimumValue, lambda s, v: s.setMinimumValue(v))
     maximumValue = Property(float, lambda s: s._slider.maximumValue, lambda s, v: s.setMaximumValue(v))
     tracking = Property(bool, lambda s: s._slider.tracking, lambda s, v: setattr(s._slider, "tracking", v))
-    symmetricMoves = Property(bool, lambda s: s._slider.symmetricMoves,
-                              lambda s, v: setattr(s._slider, "symmetricMoves", v))
+    symmetricMoves = Property(
+        bool, lambda s: s._slider.symmetricMoves, lambda s, v: setattr(s._slider, "symmetricMoves", v)
+    )
 
 
 class ctkCoordinatesWidget(QWidget):
