@@ -154,7 +154,8 @@ def test_the_shipped_network_is_the_default(tmp_path: Path, monkeypatch: pytest.
     frame, _ = frame_with_vessel(64, 64)
     assert segmenter.metadata is not None
     assert segmenter.metadata.description == "for the test"
-    assert np.array_equal(segmenter.probability(frame), VesselSegmenter(trained_looking()).probability(frame))
+    expected = VesselSegmenter(trained_looking()).probability(frame)
+    np.testing.assert_allclose(segmenter.probability(frame), expected, atol=1e-5)  # threads add in any order
 
 
 def test_a_folder_without_network_and_an_unknown_device_are_refused(tmp_path: Path) -> None:
