@@ -85,15 +85,8 @@ class TrainingCurves:
         self._scoreTable = scene.AddNewNodeByClass("vtkMRMLTableNode", f"{name} validation")
         self._logSize = -1
         self.chart = plot_nodes.newChart(scene, name, "Iteration", "Loss, DSC")
-        blue, orange, _ = plot_nodes.COLORS
         self._setLosses()
-        plot_nodes.setColumns(self._scoreTable, {"Iteration": [], "Validation DSC": []})
-        plot_nodes.addSeries(self.chart, self._lossTable, "Loss", "Iteration", "Loss", blue)
-        score = plot_nodes.addSeries(
-            self.chart, self._scoreTable, "Validation DSC", "Iteration", "Validation DSC", orange
-        )
-        plot_nodes.showPoints(score)
-        score.SetLineStyle(score.LineStyleSolid)
+        self._setScores([])
 
     @staticmethod
     def _removeFormer(chart: Any) -> None:
@@ -106,6 +99,11 @@ class TrainingCurves:
         for tableId in tables:
             if table := scene.GetNodeByID(tableId):
                 scene.RemoveNode(table)
+
+    @property
+    def scoreTable(self) -> Any:
+        """The validations, one row each."""
+        return self._scoreTable
 
     def add(self, report: dict[str, Any]) -> None:
         """Take a report of the command; those without an iteration are passed over."""
@@ -132,14 +130,25 @@ class TrainingCurves:
             if rows and values["iteration"] <= rows[-1][0]:
                 rows = []  # the log of an earlier training in the same folder
             rows.append((int(values["iteration"]), float(values["validation_dsc_mean"])))
-        if self._isInScene(self._scoreTable):
-            columns = {"Iteration": [row[0] for row in rows], "Validation DSC": [row[1] for row in rows]}
-            plot_nodes.setColumns(self._scoreTable, columns)
+        self._setScores(rows)
 
     def _setLosses(self) -> None:
-        if self._isInScene(self._lossTable):
-            columns = {"Iteration": [row[0] for row in self._losses], "Loss": [row[1] for row in self._losses]}
-            plot_nodes.setColumns(self._lossTable, columns)
+        self._set(self._lossTable, "Loss", self._losses, plot_nodes.COLORS[0])
+
+    def _setScores(self, rows: list[tuple[int, float]]) -> None:
+        self._set(self._scoreTable, "Validation DSC", rows, plot_nodes.COLORS[1])
+
+    def _set(self, table: Any, name: str, rows: list[tuple[int, float]], color: tuple[float, ...]) -> None:
+        """Fill a table; its line joins the chart once it has two points, for VTK complains of a line of one."""
+        if not self._isInScene(table) or not self._isInScene(self.chart):
+            return
+        plot_nodes.setColumns(table, {"Iteration": [row[0] for row in rows], name: [row[1] for row in rows]})
+        series = [self.chart.GetNthPlotSeriesNode(index) for index in range(self.chart.GetNumberOfPlotSeriesNodes())]
+        if len(rows) > 1 and table not in [one.GetTableNode() for one in series if one is not None]:
+            added = plot_nodes.addSeries(self.chart, table, name, "Iteration", name, color)
+            if table is self._scoreTable:
+                added.SetMarkerStyle(added.MarkerStyleCircle)
+                added.SetMarkerSize(7)
 
     @staticmethod
     def _isInScene(node: Any) -> bool:

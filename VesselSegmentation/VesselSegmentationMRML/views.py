@@ -63,7 +63,7 @@ def showChart(chart: Any, table: Any | None) -> None:
     if plotView is not None:
         plotView.SetPlotChartNodeID(chart.GetID())
     tableView = _viewNode(scene, "vtkMRMLTableViewNode", "TableView1")
-    if tableView is not None and table is not None:
+    if tableView is not None and table is not None and table.GetScene() is not None:
         tableView.SetTableNodeID(table.GetID())
 
 

@@ -54,7 +54,9 @@ class TrainingSection(JobSection):
         self.say(_("Done. {what} It is chosen in step 2.").format(what=networks.describe(output)), Tone.GOOD)
 
     def onProgress(self, values: dict[str, Any]) -> None:
-        super().onProgress(values)
+        self.progressBar.value = round(100 * float(values.get("progress", 0)))
+        self.progressBar.setFormat("%p %")
+        showText(self.ui.trainingMessageLabel, str(values.get("message", "")))
         if self._curves is not None and self.parameters is not None:
             self._curves.add(values)
             self._readLog(self.parameters.trainingOutput)
@@ -65,7 +67,8 @@ class TrainingSection(JobSection):
     def showCurves(self) -> None:
         """The picture beside the curves."""
         if self.parameters is not None and self.parameters.trainingChart is not None:
-            self.panel.view.showChart(self.parameters.trainingChart, None)
+            table = self._curves.scoreTable if self._curves is not None else None
+            self.panel.view.showChart(self.parameters.trainingChart, table)
 
     def refresh(self) -> None:
         p = self.parameters

@@ -86,7 +86,7 @@ class VesselSegmentationTrainingTest(VesselSegmentationGuiCase):
         output = self.chooseTinyTraining()
         self.ui.epochsSpinBox.value = 5000
         self.ui.trainButton.click()
-        self.waitFor(lambda: "iteration" in self.ui.trainingProgressBar.text, "training")
+        self.waitFor(lambda: "iteration" in self.ui.trainingMessageLabel.text, "training")
         self.ui.cancelTrainingButton.click()
         self.waitFor(lambda: not self.widget.training.running, "cancelled", 20)
         self.assertIn("go on from here", self.ui.trainingMessageLabel.text)
