@@ -170,7 +170,7 @@ def overview(cameraNode: Any, cArm: CArm) -> None:
     axes = cArm.axes_lps() @ LPS_TO_RAS[:3, :3]
     direction = -0.75 * axes[0] + 0.35 * axes[1] - 0.55 * axes[2]
     size = np.hypot(cArm.columns * cArm.spacing_mm[1], cArm.rows * cArm.spacing_mm[0]) + np.linalg.norm(middle)
-    distance = size / 2 / math.tan(math.radians(15.0))
+    distance = 1.2 * size / 2 / math.tan(math.radians(15.0))
     view = cameraNode.GetCamera()
     view.SetFocalPoint(*middle)
     view.SetPosition(*(middle + distance * direction / np.linalg.norm(direction)))

@@ -34,7 +34,7 @@ PROBABILITY = MapKind(
 ATTENTION = MapKind(
     "attention",
     ((0.0, 0.0, 0.6), (0.0, 0.45, 1.0), (0.2, 0.95, 0.85), (1.0, 0.9, 0.0), (0.9, 0.0, 0.0)),
-    "Attention (Grad-CAM)",
+    "Attention",
 )
 """From blue to red, as in the paper's figure 7."""
 
