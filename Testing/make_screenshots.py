@@ -15,6 +15,7 @@ from typing import Any
 
 import qt
 import slicer
+from PIL import Image
 
 WIDTH, HEIGHT = 1680, 1000
 CAPTION_HEIGHT = 26
@@ -30,6 +31,7 @@ class Pictures:
         self.folder = folder
         self.window = slicer.util.mainWindow()
         self.window.resize(WIDTH, HEIGHT)
+        self.beforeTaking: Callable[[], None] = lambda: None
 
     def open(self, module: str) -> Any:
         """Open a module; returns its Python widget."""
@@ -56,6 +58,8 @@ class Pictures:
     def take(self, name: str) -> None:
         """Write the window as it is now, with the caption below it."""
         self.settle()
+        self.beforeTaking()
+        self.settle()
         shot = self.window.grab().toImage()
         picture = qt.QImage(shot.width(), shot.height() + CAPTION_HEIGHT, qt.QImage.Format_RGB32)
         picture.fill(qt.QColor("#303030"))
@@ -67,6 +71,9 @@ class Pictures:
         path = self.folder / f"{name}.png"
         if not picture.save(str(path)):
             raise RuntimeError(f"{path} cannot be written")
+        with Image.open(path) as full:
+            small = full.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
+        small.save(path, optimize=True)
         print(path)
 
 
@@ -80,6 +87,8 @@ def registration(pictures: Pictures) -> None:
     """Steps 1 to 9 of the tutorial."""
     widget = pictures.open("VesselRegistration")
     ui, parameters = widget.ui, lambda: widget.parameters
+    # The panel changes its width with its content, and the views with it.
+    pictures.beforeTaking = lambda: widget.logic.fitSliceViews(parameters())
     unfold(widget, "case")
     ui.sampleCaseButton.click()
     pictures.settle()
@@ -124,6 +133,7 @@ def registration(pictures: Pictures) -> None:
 def segmentation(pictures: Pictures) -> None:
     """The VesselSegmentation module with its attention map."""
     slicer.mrmlScene.Clear(0)
+    pictures.beforeTaking = lambda: None
     widget = pictures.open("VesselSegmentation")
     ui = widget.ui
     ui.sampleButton.click()
@@ -134,7 +144,8 @@ def segmentation(pictures: Pictures) -> None:
     ui.applyButton.click()
     pictures.settle(1.0)
     pictures.wait(lambda: ui.applyButton.enabled, "Apply")
-    ui.overlayComboBox.currentIndex = ui.overlayComboBox.findText("Attention")
+    ui.overlayComboBox.currentIndex = ui.overlayComboBox.findText("Attention of the network")
+    ui.largePictureButton.click()
     pictures.take("vessel-segmentation")
 
 
