@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import shiboken6
 from PySide6.QtCore import Property, QEvent, QObject, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QFrame, QGroupBox, QSizePolicy, QStyle, QStyleOptionButton, QWidget
@@ -11,6 +12,11 @@ from PySide6.QtWidgets import QAbstractButton, QFrame, QGroupBox, QSizePolicy, Q
 from .delegation import field
 
 _UNLIMITED = 16777215
+
+
+def _identity(child: QObject) -> int:
+    """Which object it is: Python's wrappers of it come and go, and with them their id()."""
+    return int(shiboken6.getCppPointer(child)[0])
 
 
 class _Folding:
@@ -30,10 +36,10 @@ class _Folding:
         """Hide the children, or show those again that were shown."""
         self._working = True
         if fold:
-            self._shown = {id(child) for child in self.children() if not child.isHidden()}
+            self._shown = {_identity(child) for child in self.children() if not child.isHidden()}
         self.folded = fold
         for child in self.children():
-            child.setVisible(not fold and id(child) in self._shown)
+            child.setVisible(not fold and _identity(child) in self._shown)
         self._working = False
 
     def childChanged(self, child: QObject, event: QEvent) -> None:
@@ -41,19 +47,19 @@ class _Folding:
         if self._working or not self.folded or not isinstance(child, QWidget):
             return
         if event.type() == QEvent.Type.ShowToParent:
-            self._shown.add(id(child))
+            self._shown.add(_identity(child))
             self._working = True
             child.setVisible(False)
             self._working = False
         elif event.type() == QEvent.Type.HideToParent:
-            self._shown.discard(id(child))
+            self._shown.discard(_identity(child))
 
     def childAdded(self, child: QObject) -> None:
         """Watch a new child; while folded it waits."""
         if isinstance(child, QWidget):
             child.installEventFilter(self.owner)
             if self.folded and not child.isWindow():
-                self._shown.add(id(child))
+                self._shown.add(_identity(child))
                 self._working = True
                 child.setVisible(False)
                 self._working = False
