@@ -227,7 +227,7 @@ class VesselSegmentationLogicTest(unittest.TestCase):
         self.assertGreater(low[2], low[0])  # blue where the network did not look, red where it did
         self.assertGreater(high[0], high[2])
         legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(self.p.attention)
-        self.assertEqual(legend.GetTitleText(), "Attention (Grad-CAM)")
+        self.assertEqual(legend.GetTitleText(), "Attention")
         self.assertFalse(legend.GetVisibility())
         self.p.overlay = Overlay.ATTENTION
         self.logic.showOverlay(self.p)
