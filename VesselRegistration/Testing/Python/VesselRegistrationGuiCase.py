@@ -1,7 +1,5 @@
 """What the tests of the panel share: the module opened, the sample case loaded by its button, the mouse."""
 
-# ruff: noqa: PT009
-
 from __future__ import annotations
 
 import time
