@@ -22,6 +22,8 @@ add_summary_of_pytest() {
     done
 }
 
+# A `make` above this one has nothing to say to the build's own.
+unset MAKEFLAGS MAKELEVEL MFLAGS
 grep -qsF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "$BUILD/CMakeCache.txt" || rm -rf "$BUILD"
 cmake -S . -B "$BUILD"
 cmake --build "$BUILD"
