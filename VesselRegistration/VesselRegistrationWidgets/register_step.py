@@ -59,9 +59,9 @@ class RegisterStep(JobStep):
             self.say("")
             if code == REFUSED_EXIT_CODE or (result is not None and not result.registered):
                 reason = result.reason if result is not None else _("see the single frames")
-                self.widget.status(_("Not registered: {reason}").format(reason=reason), Tone.BAD)
+                self.panel.status(_("Not registered: {reason}").format(reason=reason), Tone.BAD)
             else:
-                self.widget.status(_("All frames done.") if allFrames else _("Registered."), Tone.GOOD)
+                self.panel.status(_("All frames done.") if allFrames else _("Registered."), Tone.GOOD)
 
         self.startJob(arguments, accept, [parameters.model, parameters.xray])
         self.refresh()
@@ -77,7 +77,7 @@ class RegisterStep(JobStep):
         self.ui.registerButton.text = _("Cancel") if self.running else _("Re&gister")
         problem = _("A registration is running") if self.running else problem
         explain(self.ui.startHereButton, problem, _("Begin from where the model is now; earlier results are forgotten"))
-        if self.widget.result.browser() is None:
+        if self.panel.result.browser() is None:
             problem = problem or _("There is one frame only; press Register")
         explain(self.ui.registerAllButton, problem, _("Register every frame of the run; takes some seconds per frame"))
         self.progressBar.visible = self.running
@@ -85,7 +85,7 @@ class RegisterStep(JobStep):
 
     def _registrationProblem(self) -> str:
         """Why nothing can be registered now, or "". Projecting the model takes some time: only after a change."""
-        state = self.widget.live.seen("model", "xray", "frame", "geometry", "roi", "poseId", *POSES)
+        state = self.panel.live.seen("model", "xray", "frame", "geometry", "roi", "poseId", *POSES)
         if state != self._asked:
             self._asked, self._answer = state, self.logic.registrationProblem(self.parameters)
         return self._answer

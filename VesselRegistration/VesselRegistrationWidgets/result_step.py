@@ -43,7 +43,7 @@ class ResultStep(Step):
         ui.handlesButton.connect("clicked(bool)", self.showHandles)
         ui.cArmViewButton.connect("clicked(bool)", self.setCArmView)
         ui.show3DButton.connect("clicked()", self.show3D)
-        ui.layoutButton.connect("clicked()", self.widget.case.arrangeViews)
+        ui.layoutButton.connect("clicked()", self.panel.case.arrangeViews)
 
     def _addFrameControls(self) -> None:
         self._play = slicer.qMRMLSequenceBrowserPlayWidget()

@@ -16,7 +16,7 @@ class SaveStep(Step):
 
     def connectWidgets(self) -> None:
         self.ui.saveButton.connect("clicked()", self.save)
-        self.ui.saveFolderLineEdit.connect("currentPathChanged(QString)", lambda _path: self.widget.live.schedule())
+        self.ui.saveFolderLineEdit.connect("currentPathChanged(QString)", lambda _path: self.panel.live.schedule())
 
     def save(self) -> None:
         """Write everything into the folder that is chosen."""

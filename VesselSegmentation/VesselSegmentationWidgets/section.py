@@ -1,21 +1,18 @@
-"""What the sections of the panel have in common: they read the parameter node and speak to the user in one line."""
+"""What the sections of both modules' panels have in common: they read the parameter node and speak to the user."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from VesselSegmentationWidgets.dependencies import ensureDependencies
+from VesselSegmentationWidgets import dependencies
 from VesselSegmentationWidgets.job import Job
-
-if TYPE_CHECKING:
-    from VesselSegmentationWidgets.segmentation_widget import VesselSegmentationWidget
 
 
 class Tone(enum.Enum):
@@ -40,13 +37,19 @@ def explain(button: Any, problem: str, otherwise: str) -> None:
     button.toolTip = problem or otherwise
 
 
+def oneLine(error: BaseException) -> str:
+    """An error's words without line breaks."""
+    return " ".join(str(error).split())
+
+
 class Section:
     """One collapsible section. It has no state of its own beside a running job."""
 
     prefix = ""
     """Begins the name of the section's message label in the .ui file."""
 
-    def __init__(self, panel: VesselSegmentationWidget) -> None:
+    def __init__(self, panel: Any) -> None:
+        """panel: the module's widget, with ui, logic, parameters and refresh()."""
         self.panel, self.ui, self.logic = panel, panel.ui, panel.logic
         self._tips = {}
         self.connectWidgets()
@@ -65,9 +68,14 @@ class Section:
     def cleanup(self) -> None:
         """Let go of everything outside the panel."""
 
+    @property
+    def messageLabel(self) -> Any:
+        """Where the section speaks."""
+        return getattr(self.ui, f"{self.prefix}MessageLabel")
+
     def say(self, text: str, tone: Tone = Tone.NEUTRAL) -> None:
         """Tell the user something, beside the section's buttons and in the status bar."""
-        showText(getattr(self.ui, f"{self.prefix}MessageLabel"), text, tone)
+        showText(self.messageLabel, text, tone)
         if text:
             slicer.util.showStatusMessage(text, 5000)
 
@@ -76,19 +84,24 @@ class Section:
         return str(self._tips.setdefault(widget.objectName, widget.toolTip))
 
     def attempt(self, action: Callable[[], Any]) -> bool:
-        """Do something that the user's input may make impossible; what is wrong is then said once, in words."""
-        from VesselSegmentationLib.errors import UserError
-
+        """Do something under a wait cursor that the user's input may make impossible; returns whether it was done."""
         if self.parameters is None:
             return False
-        slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
+        qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
+        try:
+            return self.tell(action)
+        finally:
+            qt.QApplication.restoreOverrideCursor()
+
+    def tell(self, action: Callable[[], Any]) -> bool:
+        """Do something; what is wrong with the user's input is said once, in words. Returns whether it was done."""
+        from VesselSegmentationLib.errors import UserError
+
         try:
             action()
         except (UserError, OSError) as error:
-            self.say(" ".join(str(error).split()), Tone.BAD)
+            self.say(oneLine(error), Tone.BAD)
             return False
-        finally:
-            slicer.app.restoreOverrideCursor()
         return True
 
     def bindPath(self, edit: Any, name: str) -> None:
@@ -110,7 +123,7 @@ class Section:
 class JobSection(Section):
     """A section whose work is done by a child process, one at a time."""
 
-    def __init__(self, panel: VesselSegmentationWidget) -> None:
+    def __init__(self, panel: Any) -> None:
         self.job: Job | None = None
         self._inputs: tuple[str, ...] = ()
         super().__init__(panel)
@@ -126,13 +139,13 @@ class JobSection(Section):
         return self.job is not None
 
     def startJob(
-        self, arguments: Callable[[Path], list[str]], accept: Callable[[Path, int], None], inputs: tuple[Any, ...] = ()
+        self, arguments: Callable[[Path], list[str]], accept: Callable[[Path, int], None], inputs: Sequence[Any] = ()
     ) -> None:
         """Start `vessel-registration` with arguments made for a folder; `accept` gets that folder and the exit code.
 
         inputs: the nodes that the job is about; it is stopped when one of them leaves the scene.
         """
-        if self.running or not ensureDependencies(lambda text: self.say(text, Tone.WARNING)):
+        if self.running or not dependencies.ensureDependencies(lambda text: self.say(text, Tone.WARNING)):
             return
         job = Job(
             onProgress=lambda values: self.onProgress(values) if self.job is job else None,
@@ -144,7 +157,7 @@ class JobSection(Section):
         def start() -> None:
             job.arguments = arguments(job.folder)
             job.start()
-            self.job, self._inputs = job, tuple(node.GetID() for node in inputs)
+            self.job, self._inputs = job, tuple(node.GetID() for node in inputs if node)
             self.say("")
             self.progressBar.value = 0
             self.progressBar.setFormat(_("Starting ..."))
@@ -172,7 +185,7 @@ class JobSection(Section):
     def stopWithoutInputs(self) -> None:
         """Stop a job that is about a node which is no longer there."""
         if self.running and any(slicer.mrmlScene.GetNodeByID(identifier) is None for identifier in self._inputs):
-            self.stop(_("Stopped: the run was removed from the scene."))
+            self.stop(_("Stopped: something that the computation was about was removed from the scene."))
 
     def cleanup(self) -> None:
         self.stop()

@@ -43,7 +43,7 @@ class VesselRegistrationVesselsTest(VesselRegistrationGuiCase):
     def test_closing_the_scene_ends_the_job(self) -> None:
         self.ui.segmentButton.click()
         self.settle()
-        job = self.widget.vessels._job
+        job = self.widget.vessels.job
         slicer.mrmlScene.Clear(0)
         self.settle()
         self.assertFalse(job.running)

@@ -1,6 +1,5 @@
 """What the tests of the panel share: the module opened, the sample run loaded by its button, time passing."""
 
-
 from __future__ import annotations
 
 import shutil
