@@ -154,13 +154,15 @@ class CaseLogic:
         after = dataclasses.replace(before, entered=entered)
         if not after.frame(self.frame(p)).missing_for_c_arm():
             after.cArm(self.frame(p))  # refuses what no C-arm has before anything is stored
-        roi = self.roiPixels(p)
+        roi, wasPlaced = self.roiPixels(p), self.cArm(p) is not None
         parts.geometry_node.store(after, p.xray)
         parts.case.placeRun(p.xray)
         if p.segmentation is not None:
             segment_nodes.followRun(p.segmentation, p.xray)
         self.readGeometry(p)
         self.viewChanged(p, roi)
+        if not wasPlaced:  # now the picture stands elsewhere, in another size
+            self.fitSliceViews(p)
 
     def angleText(self, p: Any) -> str:
         """For example `RAO 26.5 CAU 32.7`; empty while it is not known."""
