@@ -39,9 +39,7 @@ _running: list[Job] = []
 
 
 def pythonExecutable() -> str:
-    """The Python that runs child processes: PythonSlicer in the application."""
-    if "python" in Path(sys.executable or "").name.lower():
-        return sys.executable
+    """The Python that runs child processes: in the application PythonSlicer, which sets up Slicer's libraries."""
     return shutil.which("PythonSlicer") or sys.executable
 
 
