@@ -8,8 +8,11 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from VesselRegistrationWidgets.live_update import timer
 from VesselRegistrationWidgets.step import Step, Tone, explain
 
+SETTLED_MS = 150
+"""The application gives the views of a new layout their sizes in the meantime."""
 UNITS = ("", "mm", "cm", "m")
 FRAMES = ("", "LPS", "RAS")
 """What the combo boxes offer, in their order; empty: as the file says."""
@@ -22,6 +25,7 @@ class CaseStep(Step):
     number, title, prefix = 1, _("Case"), "case"
 
     def connectWidgets(self) -> None:
+        self._settled = timer(SETTLED_MS, self._fitViews)
         self.ui.sampleCaseButton.connect("clicked()", self.loadSampleCase)
         self.ui.modelLoadButton.connect("clicked()", self.loadModel)
         self.ui.xrayLoadButton.connect("clicked()", self.loadRun)
@@ -70,6 +74,15 @@ class CaseStep(Step):
     def arrangeViews(self) -> None:
         """Show what there is in the module's own layout."""
         self.attempt(lambda: self.logic.showLayout(self.parameters))
+        self._settled.start()
+
+    def cleanup(self) -> None:
+        self._settled.stop()
+
+    def _fitViews(self) -> None:
+        """Fit the pictures once more, when the views of a new layout have their sizes."""
+        if self.parameters is not None:
+            self.quietly(lambda: self.logic.fitSliceViews(self.parameters))
 
     def refresh(self) -> None:
         parameters = self.parameters

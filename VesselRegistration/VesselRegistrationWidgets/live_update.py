@@ -48,8 +48,8 @@ class LiveUpdate:
         self._observedIds: tuple[str, ...] = ()
         self._busy = False
         self._lost: set[str] = set()
-        self._timer = _timer(DELAY_MS, self.flush)
-        self._settled = _timer(SETTLED_MS, self._recordPose)
+        self._timer = timer(DELAY_MS, self.flush)
+        self._settled = timer(SETTLED_MS, self._recordPose)
 
     def schedule(self, *_: Any) -> None:
         """Something may have changed. Also an observer's callback. What goes on changing is followed all along."""
@@ -205,12 +205,13 @@ class LiveUpdate:
         self._observed, self._observedIds = [], ()
 
 
-def _timer(milliseconds: int, action: Any) -> Any:
-    timer = qt.QTimer()
-    timer.setSingleShot(True)
-    timer.setInterval(milliseconds)
-    timer.connect("timeout()", lambda: action())
-    return timer
+def timer(milliseconds: int, action: Any) -> Any:
+    """A timer that calls an action once, some time after it was started last."""
+    single = qt.QTimer()
+    single.setSingleShot(True)
+    single.setInterval(milliseconds)
+    single.connect("timeout()", lambda: action())
+    return single
 
 
 def _events(node: Any) -> list[Any]:
