@@ -146,15 +146,17 @@ class PictureLogic:
         self.fitSliceViews(p)
 
     def fitSliceViews(self, p: Any) -> None:
-        """Face the detector in both slice views and show the whole picture."""
+        """Face the detector in both slice views and show the whole picture, upright also without geometry."""
+        from VesselSegmentationMRML.views import showPicture
+
         cArm = self.cArm(p)
         self.updateVisibility(p)
         for name in (parts.layout.FLUOROSCOPY_VIEW, parts.layout.PROJECTION_VIEW):
             node = parts.views.sliceNode(self.sceneOf(p), name)
             if node is not None and cArm is not None:
                 parts.views.fitSlice(node, cArm)
-            elif node is not None and p.xray is not None:
-                parts.views.fitSliceToPixels(node, p.xray)
+            elif node is not None and p.xray is not None and name == parts.layout.FLUOROSCOPY_VIEW:
+                showPicture(p.xray, name)
 
     def show3D(self, p: Any) -> None:
         """Show the X-ray picture standing at the detector in 3-D, and look at it and the model from aside."""

@@ -14,7 +14,6 @@ import vtk
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationMRML.placement import (
     LPS_TO_RAS,
-    arrayFromMatrix,
     matrixFromArray,
     pictureToRas,
     sliceToRas,
@@ -53,22 +52,6 @@ def fitSlice(node: Any, cArm: CArm) -> None:
     """Turn a slice view to face the detector and show the whole picture."""
     _fitField(node, cArm.columns * cArm.spacing_mm[1], cArm.rows * cArm.spacing_mm[0])
     alignSlice(node, cArm)
-
-
-def fitSliceToPixels(node: Any, volumeNode: Any) -> None:
-    """Show a picture whose geometry is not known upright, wherever its node stands."""
-    toRas = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(toRas)
-    ijkToRas = arrayFromMatrix(toRas)
-    columns, rows = volumeNode.GetImageData().GetDimensions()[:2]
-    spacing = np.linalg.norm(ijkToRas[:3, :3], axis=0)
-    right, up = ijkToRas[:3, 0] / spacing[0], -ijkToRas[:3, 1] / spacing[1]
-    matrix = np.eye(4)
-    matrix[:3, 0], matrix[:3, 1], matrix[:3, 2] = right, up, np.cross(right, up)
-    matrix[:3, 3] = (ijkToRas @ [(columns - 1) / 2, (rows - 1) / 2, 0.0, 1.0])[:3]
-    _fitField(node, columns * spacing[0], rows * spacing[1])
-    node.GetSliceToRAS().DeepCopy(matrixFromArray(matrix))
-    node.UpdateMatrices()
 
 
 def _fitField(node: Any, width: float, height: float) -> None:

@@ -90,6 +90,11 @@ def sequenceOf(volumeNode: Any) -> Any | None:
     return browser.GetSequenceNode(volumeNode) if browser else None
 
 
+def isMaster(volumeNode: Any) -> bool:
+    """Whether a proxy shows the run itself, not something that was made of it, such as a map of every frame."""
+    return browserOf(volumeNode).GetMasterSequenceNode() is sequenceOf(volumeNode)
+
+
 def frameCount(volumeNode: Any) -> int:
     """Number of frames; 0 for a volume without pixels."""
     sequence = sequenceOf(volumeNode)

@@ -126,11 +126,12 @@ class VesselSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.refresh()
 
     def _chooseOnlyRun(self) -> None:
-        """Save a click where there is no choice: one picture in the scene that is a run or a single slice."""
+        """Save a click where there is no choice: one run in the scene or, without runs, one picture of one slice."""
         from VesselSegmentationMRML import run_nodes
 
         volumes = slicer.util.getNodesByClass(run_nodes.VOLUME_CLASS)
-        fitting = [volume for volume in volumes if run_nodes.browserOf(volume) or run_nodes.frameCount(volume) == 1]
+        runs = [volume for volume in volumes if run_nodes.browserOf(volume) and run_nodes.isMaster(volume)]
+        fitting = runs or [volume for volume in volumes if run_nodes.frameCount(volume) == 1]
         if len(fitting) == 1:
             self.parameters.xray = fitting[0]
 
