@@ -21,13 +21,15 @@ class VesselRegistrationPanelTest(VesselRegistrationGuiCase):
             self.assertEqual(header.collapsed, before)
 
     def test_every_control_has_a_tool_tip(self) -> None:
-        controls = {name: control for name, control in vars(self.ui).items() if name.endswith(CONTROLS)}
+        # What CTK's own widgets are made of is called plainly `SpinBox` or `Slider`.
+        named = {name: control for name, control in vars(self.ui).items() if name not in CONTROLS}
+        controls = {name: control for name, control in named.items() if name.endswith(CONTROLS)}
         self.assertGreater(len(controls), 50)
         self.assertEqual([name for name, control in controls.items() if not control.toolTip], [])
 
     def test_a_button_that_cannot_be_pressed_says_why(self) -> None:
         self.assertIn("step 1", self.ui.cArmViewButton.toolTip)
-        self.assertEqual(self.ui.undoButton.toolTip, "Nothing to undo")
+        self.assertIn("Nothing to undo", self.ui.undoButton.toolTip)
         self.loadSampleCase()
         self.assertNotIn("step 1", self.ui.cArmViewButton.toolTip)
         self.assertEqual(self.ui.saveButton.toolTip, "Choose a folder first")

@@ -204,19 +204,21 @@ class VesselSegmentationPanelTest(VesselSegmentationGuiCase):
             if one is not None:
                 slicer.mrmlScene.RemoveNode(one)
 
-    def test_a_proxy_that_is_deleted_comes_back_from_its_sequence(self) -> None:
+    def test_a_segmentation_that_is_deleted_on_one_frame_keeps_those_of_the_others(self) -> None:
         from VesselSegmentationMRML import segment_nodes
 
         run = self.loadSampleRun()
-        self.haveVessels()
-        mask = segment_nodes.vesselMask(self.parameters.segmentation, run)
-        slicer.mrmlScene.RemoveNode(self.parameters.segmentation)
-        self.ui.frameSlider.value = 2
-        self.ui.frameSlider.value = 1
+        masks = {frame: self.truthMask(4 + frame) for frame in (0, 1)}
+        self.parameters.segmentation = segment_nodes.storeMasks(run, masks)
         self.settle()
-        self.ui.segmentationSelector.setCurrentNode(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")[0])
-        again = segment_nodes.vesselMask(self.parameters.segmentation, run)
-        self.assertTrue((again == mask).all())
+        slicer.mrmlScene.RemoveNode(self.parameters.segmentation)
+        self.settle()
+        self.assertIsNone(self.parameters.segmentation)
+        self.ui.frameSlider.value = 2
+        self.settle()
+        again = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")[0]
+        self.ui.segmentationSelector.setCurrentNode(again)
+        self.assertTrue((segment_nodes.vesselMask(self.parameters.segmentation, run) == masks[1]).all())
 
     def test_a_reload_in_mid_work_ends_the_job_and_keeps_the_choices(self) -> None:
         run = self.loadSampleRun()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import tempfile
 import unittest
-from pathlib import Path
 
 import ctk
 import qt
@@ -157,14 +156,20 @@ class PathCases(unittest.TestCase):
             self.assertEqual(second.currentPath, folder)
             self.assertEqual(second.comboBox().count, 1)
 
-    def test_validity_follows_the_filters(self) -> None:
+    def test_only_paths_with_an_ending_of_the_name_filters_are_told(self) -> None:
         edit = ctk.ctkPathLineEdit()
-        edit.filters = ctk.ctkPathLineEdit.Files
+        edit.nameFilters = ["Models (*.stl *.vtp)", "All files (*)"]
+        paths: list[str] = []
         states: list[bool] = []
+        edit.currentPathChanged.connect(paths.append)
         edit.validInputChanged.connect(states.append)
-        edit.currentPath = str(Path(__file__))
-        edit.currentPath = str(Path(__file__).parent)
-        self.assertEqual(states, [True, False])
+        for path in ("/a/model.stl", "/a/folder", "/a/MODEL.STL", "/a/model.vtp", ""):
+            edit.currentPath = path
+        self.assertEqual(paths, ["/a/model.stl", "/a/model.vtp"])
+        self.assertEqual(states, [True, False, True, False])
+        edit.nameFilters = []
+        edit.currentPath = "/a/folder"
+        self.assertEqual(paths[-1], "/a/folder")
 
     def test_a_directory_button_tells_its_folder(self) -> None:
         button = ctk.ctkDirectoryButton()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
+import re
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Property, QFileInfo, QSettings, Signal, Slot
+from PySide6.QtCore import Property, QSettings, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QToolButton, QWidget
 
 from .delegation import field
@@ -72,7 +73,7 @@ class ctkPathLineEdit(QWidget):
         self._nameFilters: list[str] = list(args[1]) if len(args) > 1 and isinstance(args[1], (list, tuple)) else []
         self._filters = int(self.Filter.AllEntries | self.Filter.NoDotAndDotDot | self.Filter.Readable)
         self._options, self._settingKey, self._sizeAdjustPolicy, self._minimumContentsLength = 0, "", 1, 0
-        self._valid: bool | None = None
+        self._valid = False
         self._combo = QComboBox(self)
         self._combo.setEditable(True)
         self._combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
@@ -89,17 +90,18 @@ class ctkPathLineEdit(QWidget):
         self._combo.editTextChanged.connect(self._edited)
 
     def _edited(self, text: str) -> None:
-        self.currentPathChanged.emit(text)
-        valid = not text or self._fits(text)
+        valid = self._fits(text)
+        if valid:
+            self.currentPathChanged.emit(text)
         if valid != self._valid:
             self._valid = valid
             self.validInputChanged.emit(valid)
 
     def _fits(self, text: str) -> bool:
-        info = QFileInfo(text)
-        if self._filters & self.Filter.Files and (info.isFile() or self._filters & self.Filter.Writable):
-            return not info.isDir() or bool(self._filters & self.Filter.Dirs)
-        return bool(self._filters & self.Filter.Dirs) and info.isDir()
+        """As in CTK: with extensions among the name filters only paths that end in one are told; `*` is none."""
+        names = " ".join(self._nameFilters)
+        endings = re.findall(r"\*\.(\w+)", names)
+        return bool(text) and (not endings or any(re.fullmatch(rf".*\.{ending}?", text) for ending in endings))
 
     def _setBrowseVisible(self, visible: bool) -> None:
         self._browse.setVisible(visible)
