@@ -32,7 +32,7 @@ class VesselRegistrationPanelTest(VesselRegistrationGuiCase):
         self.assertIn("Nothing to undo", self.ui.undoButton.toolTip)
         self.loadSampleCase()
         self.assertNotIn("step 1", self.ui.cArmViewButton.toolTip)
-        self.assertEqual(self.ui.saveButton.toolTip, "Choose a folder first")
+        self.assertIn("Choose a folder first", self.ui.saveButton.toolTip)
         self.ui.rightButton.click()
         self.settle()
         self.assertEqual(self.ui.undoButton.toolTip, "Undo")
