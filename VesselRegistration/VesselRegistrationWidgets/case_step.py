@@ -79,6 +79,11 @@ class CaseStep(Step):
     def cleanup(self) -> None:
         self._settled.stop()
 
+    @property
+    def settling(self) -> bool:
+        """Whether the views are about to be fitted once more."""
+        return bool(self._settled.active)
+
     def _fitViews(self) -> None:
         """Fit the pictures once more, when the views of a new layout have their sizes."""
         if self.parameters is not None:

@@ -70,6 +70,7 @@ class VesselRegistrationGuiCase(unittest.TestCase):
         self.settle()
         self.assertIsNotNone(self.parameters.xray, self.ui.statusLabel.text)
         self.assertIsNotNone(self.parameters.model, self.ui.statusLabel.text)
+        self.waitFor(lambda: not self.widget.case.settling, "settled")
 
     def sampleFolder(self) -> Path:
         """Where the sample case lies."""
