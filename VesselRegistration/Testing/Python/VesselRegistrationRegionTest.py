@@ -61,7 +61,7 @@ class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
 
     def test_a_side_dragged_by_its_handle_moves_that_side_alone(self) -> None:
         self.ui.fitRoiButton.click()
-        self.settle()
+        self.settle(0.5)
         self.sliceView().forceRender()
         before = self.region()
         text = self.ui.roiPixelsLabel.text
