@@ -6,6 +6,9 @@ import slicer
 import vtk
 from VesselRegistrationGuiCase import VesselRegistrationGuiCase
 
+BESIDE_OUTLINE = 3
+"""Pixels of the view from a side's line to where its handle is taken hold of."""
+
 
 class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
     def setUp(self) -> None:
@@ -65,7 +68,8 @@ class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
         self.sliceView().forceRender()
         before = self.region()
         text = self.ui.roiPixelsLabel.text
-        handle = self.sideHandle(0, 1)
+        # On the very line of the side the outline is nearer than the handle, and outlines cannot be dragged.
+        handle = (self.sideHandle(0, 1)[0] - BESIDE_OUTLINE, self.sideHandle(0, 1)[1])
         factor = (self.pixelPosition(200, 100)[0] - self.pixelPosition(100, 100)[0]) / 100
         self.drag(self.sliceView(), handle, (handle[0] - round(60 * factor), handle[1]))
         self.settle()
