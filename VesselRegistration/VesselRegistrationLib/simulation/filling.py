@@ -208,13 +208,19 @@ def _cut(
     delays: dict[str, float],
     taper_mm: float,
 ) -> tuple[Branch, ...]:
-    """The branches up to the front, where they narrow; pieces of less than two points are left out."""
-    found = []
+    """The branches up to the front, where they narrow; pieces of less than two points are left out.
+
+    A branch fills no sooner than its parent at its mouth, unless contrast came up through the branch itself.
+    """
+    found, limits = [], dict[str | None, float]()
     for branch in tree.branches:
         if branch.name not in arrivals or branch.name in missing:
             continue
         arrival = arrivals[branch.name]
         limit = front_mm * delays.get(branch.name, 1.0)
+        if np.nanargmin(arrival) == 0 and arrival[0] > limits.get(branch.parent, np.inf):
+            limit = -np.inf
+        limits[branch.name] = limit
         inside = np.flatnonzero(np.isfinite(arrival) & (arrival <= limit))
         if len(inside) < 2:
             continue

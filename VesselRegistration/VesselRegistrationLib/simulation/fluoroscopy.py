@@ -61,7 +61,7 @@ def sample_settings(rng: np.random.Generator) -> FluoroscopySettings:
         scatter_to_primary=rng.uniform(0.1, 1.2),
         scatter_reach=rng.uniform(0.06, 0.15),
         blur_px=rng.uniform(0.25, 0.75),
-        photons=10 ** rng.uniform(2.3, 4.3) * (4 if rng.random() < 0.15 else 1),
+        photons=10 ** rng.uniform(2.5, 5.0),
         noise_grain_px=max(0.0, rng.uniform(-0.3, 0.7)),
         curve=curve,
         power=rng.uniform(0.4, 1.2),
@@ -75,17 +75,29 @@ def sample_settings(rng: np.random.Generator) -> FluoroscopySettings:
     )
 
 
-def expose(absorbance: Picture, settings: FluoroscopySettings, rng: np.random.Generator) -> Picture:
-    """Photons counted per pixel, relative to the picture's median; noise is drawn from `rng`. (rows, columns)."""
+def beam_intensity(absorbance: Picture, settings: FluoroscopySettings) -> Picture:
+    """What reaches the detector, scatter and blur included, where 1 is the unattenuated beam. (rows, columns)."""
     from scipy.ndimage import gaussian_filter
 
     size = absorbance.shape[0]
-    unit = size / REFERENCE_SIZE
     primary = np.exp(-absorbance)
     scatter = gaussian_filter(primary, settings.scatter_reach * size)
     intensity = primary + settings.scatter_to_primary * scatter
-    intensity = gaussian_filter(intensity / np.median(intensity), settings.blur_px * unit)
-    noise = rng.normal(size=absorbance.shape).astype(np.float32)
+    return np.asarray(gaussian_filter(intensity, settings.blur_px * size / REFERENCE_SIZE), dtype=np.float32)
+
+
+def expose(absorbance: Picture, settings: FluoroscopySettings, rng: np.random.Generator) -> Picture:
+    """Photons counted per pixel, relative to the picture's median; noise is drawn from `rng`. (rows, columns)."""
+    intensity = beam_intensity(absorbance, settings)
+    return counted_photons(intensity / np.median(intensity), settings, rng)
+
+
+def counted_photons(intensity: Picture, settings: FluoroscopySettings, rng: np.random.Generator) -> Picture:
+    """An intensity relative to the picture's median, with the noise of counting photons. (rows, columns)."""
+    from scipy.ndimage import gaussian_filter
+
+    unit = intensity.shape[0] / REFERENCE_SIZE
+    noise = rng.normal(size=intensity.shape).astype(np.float32)
     if settings.noise_grain_px > 0:
         noise = gaussian_filter(noise, settings.noise_grain_px * unit)
         noise /= noise.std()

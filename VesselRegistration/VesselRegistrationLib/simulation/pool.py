@@ -32,7 +32,7 @@ FILLINGS = 3
 """Partial fillings meshed per patient; each view shows one of them."""
 EMPTY_SHARE = 0.08
 """Views without contrast agent: the network must also learn to find nothing."""
-POOL_VERSION = 2
+POOL_VERSION = 3
 """Raised when the same seed draws other pictures. Version 1 is what the first shipped networks were trained on."""
 
 

@@ -16,6 +16,8 @@ from VesselRegistrationLib.simulation.devices import Device, device_absorbance, 
 from VesselRegistrationLib.simulation.fluoroscopy import (
     FluoroscopySettings,
     Shutters,
+    beam_intensity,
+    counted_photons,
     expose,
     grey_values,
     sample_settings,
@@ -26,6 +28,7 @@ from VesselRegistrationLib.simulation.fluoroscopy import (
 from VesselRegistrationLib.simulation.meshing import mesh_branches
 from VesselRegistrationLib.simulation.tissue import Tissue, make_tissue
 from VesselRegistrationLib.simulation.views import sample_c_arm, sample_pose
+from VesselRegistrationLib.simulation.visibility import seen_vessel
 from VesselRegistrationLib.vessel_model import VesselModel
 
 CELL_MM = {"upper": 1.2, "lower": 1.3, "coronary": 0.7, "phantom": 1.0}
@@ -75,7 +78,7 @@ class RenderedFrame:
     picture: NDArray[np.uint8]
     """(rows, columns)."""
     mask: NDArray[np.bool_]
-    """Contrast-filled vessel that the shutters leave open. (rows, columns)."""
+    """Contrast-filled vessel that can be seen: what an observer would mark. (rows, columns)."""
 
 
 def make_patient(region: str, rng: np.random.Generator, cell_mm: float | None = None) -> SimulatedPatient:
@@ -96,7 +99,7 @@ def make_scene(patient: SimulatedPatient, rng: np.random.Generator, size: int) -
         pose=pose,
         background=_background(patient, c_arm, pose, rng),
         devices=sample_devices(rng, patient.tree, c_arm, pose),
-        density_per_mm=10 ** rng.uniform(-0.75, 0.2) / _typical_path_mm(patient, c_arm, pose),
+        density_per_mm=10 ** rng.uniform(-0.65, 0.2) / _typical_path_mm(patient, c_arm, pose),
         mixing=_mixing(rng, size),
         settings=sample_settings(rng),
         shutters=sample_shutters(rng, size),
@@ -112,10 +115,19 @@ def render(
 ) -> RenderedFrame:
     """One frame: `filled` is the mesh of the contrast-filled vessels (None: no contrast), at `pose` (default: the
     scene's), with contrast thinned to `dilution`. Noise comes from `rng`."""
-    total, mask = _total(scene, filled, scene.pose if pose is None else pose, dilution)
-    picture = grey_values(expose(total, scene.settings, rng), scene.settings, scene.limits)
-    picture = shuttered(picture, scene.shutters)
-    return RenderedFrame(np.clip(np.rint(picture), 0, 255).astype(np.uint8), mask & ~scene.shutters.closed)
+    total, vessel = _total(scene, filled, scene.pose if pose is None else pose, dilution)
+    intensity = beam_intensity(total, scene.settings)
+    reference = float(np.median(intensity))
+    counted = counted_photons(intensity / reference, scene.settings, rng)
+    limits = scene.limits or window_limits(counted, scene.settings)
+    picture = grey_values(counted, scene.settings, limits)
+    mask = vessel & ~scene.shutters.closed
+    if mask.any():
+        empty = beam_intensity(scene.background + device_absorbance(scene.devices, scene.c_arm), scene.settings)
+        without, clean = (grey_values(light / reference, scene.settings, limits) for light in (empty, intensity))
+        mask = seen_vessel(mask, darkening=without - clean, noise=picture - clean)
+    shown = shuttered(picture, scene.shutters)
+    return RenderedFrame(np.clip(np.rint(shown), 0, 255).astype(np.uint8), mask)
 
 
 def model_silhouette(scene: Scene) -> NDArray[np.bool_]:
