@@ -172,3 +172,22 @@ def test_a_folder_is_split_by_patient(tmp_path: Path) -> None:
     assert rest.names == ["a", "c"]
     assert held_out.names == ["b", "d"]
     assert held_out.picture(1)[0][0, 0] == ord("d")
+
+
+def test_mirrored_pictures_are_the_same_but_for_left_and_right() -> None:
+    frames, masks = batch()
+    settings = AugmentationSettings(**{**STILL, "mirrored_share": 1.0})
+    mirrored, mirrored_masks = Augmentation(settings)(frames, masks, torch.Generator().manual_seed(9))
+    torch.testing.assert_close(mirrored, frames.flip(-1), atol=1e-4, rtol=0)
+    torch.testing.assert_close(mirrored_masks, masks.flip(-1))
+
+
+def test_some_pictures_are_turned_far_and_the_others_stay_nearly_upright() -> None:
+    column = torch.arange(64.0).expand(1, 1, 64, 64) / 63
+    frames = column.expand(200, 1, 64, 64).contiguous()
+    settings = AugmentationSettings(**{**STILL, "any_angle_share": 0.25})
+    turned, _ = Augmentation(settings)(frames, torch.zeros_like(frames), torch.Generator().manual_seed(10))
+    middle = turned[:, 0, 16:48, 16:48]
+    slope = middle.diff(dim=-1).mean(dim=(1, 2)) * 63
+    assert 0.7 < (slope > 0.99).float().mean() < 0.87
+    assert slope.min() < -0.8
