@@ -2,14 +2,16 @@
 
 Two ways: `unsupervised`, the paper's, minimizes equation 5 through the spatial transformer and never sees the true
 matrix; `supervised` adds the distance of carried points to where the true matrix carries them, which simulation knows.
-The output folder receives log.jsonl, a checkpoint while training, report.json and the network folder.
+The output folder receives log.jsonl, a checkpoint while training, events for TensorBoard when asked for, report.json
+and the network folder.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
+import itertools
 import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,15 +26,19 @@ from VesselRegistrationLib.matching_loss import dice_loss, multiscale_dice_loss,
 from VesselRegistrationLib.matching_network import NAME
 from VesselRegistrationLib.matching_pairs import Pairs, PairSettings, make_pairs
 from VesselRegistrationLib.spatial_transformer import warp_normalized
+from VesselSegmentationLib.distributed import gathered, process_count, process_index
 from VesselSegmentationLib.errors import InputError
-from VesselSegmentationLib.files import write_atomically
 from VesselSegmentationLib.metrics import quartiles
-from VesselSegmentationLib.training_loop import Progress, TrainingLoop, descend, set_rate
-from VesselSegmentationLib.weights import NetworkMetadata, save_network
+from VesselSegmentationLib.training_engine import EngineTraining
+from VesselSegmentationLib.training_handlers import Progress
+from VesselSegmentationLib.weights import NetworkMetadata, load_network
 
 FRAME_SIDE = 256
 """Errors are reported in pixels of a frame of this size, as the paper's."""
 SUCCESS_PX = 10.0
+WARM_UP_ITERATIONS = 50
+SCORED_TOGETHER = 32
+"""Held-out pairs of one batch; they are drawn together, so this number is part of what is measured."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,20 @@ class MatchingTrainingSettings:
     multiscale: bool = True
     """Equation 5 at several scales, rather than at one as in the paper."""
     cosine: bool = True
+    gradient_clip: float | None = 5.0
+    start: str | None = None
+    """Folder of a network to go on from, which then says the network's size; None: from scratch."""
     amp: bool = True
+    amp_dtype: str = "auto"
+    channels_last: bool = True
+    device: str = "cpu"
     threads: int = 1
     seed: int = 1
     validate_every: int = 200
     validation_pairs: int = 192
+    patience: int | None = None
+    """End after so many validations in a row that were no better than the best one; None: never."""
+    tensorboard: bool = False
     checkpoint_minutes: float = 2.0
     network: AffineCnnSettings = RECOMMENDED
     pairs: PairSettings = field(default_factory=PairSettings)
@@ -61,11 +76,18 @@ class MatchingTrainingSettings:
         """Plain values for JSON."""
         return dataclasses.asdict(self)
 
+    def rate_at(self, iteration: int, share_done: float) -> float:
+        """Learning rate: linear warm-up, then constant or a half cosine to zero over the share of training done."""
+        rate = self.learning_rate * min(1.0, (iteration + 1) / WARM_UP_ITERATIONS)
+        return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, share_done))) if self.cosine else rate
+
     def __post_init__(self) -> None:
         if self.mode not in ("unsupervised", "supervised"):
             raise InputError(f"Training mode {self.mode!r} must be unsupervised or supervised.")
         if self.iterations is None and self.minutes is None:
             raise InputError("Training needs an end: set iterations or minutes.")
+        if self.patience is not None and self.patience < 1:
+            raise InputError(f"Training patience {self.patience!r} must be 1 validation or more.")
         if self.batch_size < 2 or not self.learning_rate > 0:
             raise InputError(
                 f"Batch size {self.batch_size} must be 2 or more and learning rate {self.learning_rate} positive."
@@ -125,89 +147,108 @@ class MatchingPool:
         return models, masks
 
 
-class MatchingTraining(TrainingLoop[dict[str, Any]]):
+class PairBatches:
+    """The whole batches of pairs from an iteration on, without end.
+
+    Every process makes all pairs of a batch, for false vessels come from other pairs of the same batch, and passes its
+    share of them through the network, which is where the time goes.
+    """
+
+    def __init__(self, first: Callable[[], int], drawn: Callable[[int], Pairs]) -> None:
+        self._first, self._drawn = first, drawn
+
+    def __iter__(self) -> Iterator[Pairs]:
+        return map(self._drawn, itertools.count(self._first()))
+
+
+class MatchingTraining(EngineTraining[dict[str, Any]]):
     """Network, optimizer and state of one training; `train_matching` is the usual way in."""
 
     def __init__(self, pool: MatchingPool, settings: MatchingTrainingSettings, folder: Path | str) -> None:
-        self.pool, self.settings = pool, settings
+        self.pool = pool
         self.chosen, self.held_out = pool.split()
         if not len(self.chosen) or not len(self.held_out):
             raise InputError("The pool holds too few views with vessels: give it more patients.")
-        torch.manual_seed(settings.seed)
-        self.network = AffineCnn(settings.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), settings.learning_rate, weight_decay=1e-4)
-        super().__init__(self.network, self.optimizer, settings, settings.iterations or math.inf, folder)
+        network, self.settings = network_to_train(settings)
+        super().__init__(network, self._optimizer_of, self.settings, settings.iterations or math.inf, folder)
 
-    def step(self) -> float:
-        """One batch forwards and backwards; returns its loss."""
-        settings, iteration = self.settings, self.state.iteration
-        rate = settings.learning_rate * min(1.0, (iteration + 1) / 50)
-        if settings.cosine:
-            rate *= 0.5 * (1 + math.cos(math.pi * min(1.0, self.share_done())))
-        set_rate(self.optimizer, rate)
+    def _optimizer_of(self, network: torch.nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(network.parameters(), self.settings.learning_rate, weight_decay=1e-4)
+
+    def batches(self) -> Iterable[Pairs]:
+        """Pairs of views drawn at random."""
+        return PairBatches(lambda: self.state.iteration, self._drawn)
+
+    def _drawn(self, iteration: int) -> Pairs:
+        settings = self.settings
         indices = np.random.default_rng([settings.seed, iteration]).choice(self.chosen, settings.batch_size)
-        pairs = self._pairs(indices, settings.seed * 1_000_003 + iteration)
-        self.network.train()
-        return descend(self.network, self.optimizer, self._loss(pairs), 5.0)
+        return self._pairs(indices, settings.seed * 1_000_003 + iteration)
 
     def _pairs(self, indices: NDArray[np.integer], seed: int) -> Pairs:
         models, masks = self.pool.batch(indices)
         generator = torch.Generator().manual_seed(seed)
         return make_pairs(models, masks, self.settings.network.input_size, generator, self.settings.pairs)
 
-    def _predicted(self, pairs: Pairs) -> Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.settings.amp):
-            matrix: Tensor = self.network(pairs.moving, pairs.fixed)
-        return matrix.float()
+    def prepare(
+        self, batch: Pairs, device: torch.device, non_blocking: bool, **_kwargs: Any
+    ) -> tuple[Tensor, Pairs, tuple[Tensor], dict[str, Any]]:
+        """This process's moving pictures, all pairs, and this process's fixed pictures."""
+        pairs = _on_device(batch, device, non_blocking)
+        return pairs.moving[self.share], pairs, (pairs.fixed[self.share],), {}
 
-    def _loss(self, pairs: Pairs) -> Tensor:
+    def prepare_held_out(
+        self, batch: tuple[NDArray[np.integer], int], device: torch.device, non_blocking: bool, **_kwargs: Any
+    ) -> tuple[Tensor, Pairs, tuple[Tensor], dict[str, Any]]:
+        """Pairs of the views and the seed given."""
+        pairs = _on_device(self._pairs(*batch), device, non_blocking)
+        return pairs.moving, pairs, (pairs.fixed,), {}
+
+    def loss(self, prediction: Tensor, target: Pairs) -> Tensor:
+        """Equation 5 of the warped pictures; in supervised mode also the distance of carried points."""
         side = self.settings.network.input_size
-        matrix = self._predicted(pairs)
-        warped = warp_normalized(pairs.moving, matrix, (side, side))
+        matrix = gathered(prediction).float()
+        warped = warp_normalized(target.moving, matrix, (side, side))
         overlap = multiscale_dice_loss if self.settings.multiscale else dice_loss
-        loss = overlap(warped, pairs.fixed).mean()
+        loss = overlap(warped, target.fixed).mean()
         if self.settings.mode == "supervised":
-            loss = loss + 2 * point_loss(matrix, pairs.true_matrix, pairs.points).mean()
+            loss = loss + 2 * point_loss(matrix, target.true_matrix, target.points).mean()
         return loss
 
-    def scores(self, most: int | None) -> dict[str, Any]:
-        """Point errors in pixels of a 256-pixel frame, and Dice relative to the true matrix's, on held-out patients."""
-        chosen = self.held_out
-        if most is not None and len(chosen) > most:
+    def held_out_batches(self, validating: bool) -> Iterable[tuple[NDArray[np.integer], int]]:
+        """Views of held-out patients, evenly spread, with the seed of their pairs."""
+        chosen, most = self.held_out, self.settings.validation_pairs
+        if validating and len(chosen) > most:
             chosen = chosen[np.linspace(0, len(chosen) - 1, most).astype(int)]
-        errors, relative, before = [], [], []
-        side = self.settings.network.input_size
-        self.network.eval()
-        with torch.inference_mode():
-            for start in range(0, len(chosen), 32):
-                pairs = self._pairs(chosen[start : start + 32], 7_000_000 + start)
-                matrix, identity = self._predicted(pairs), torch.eye(3).expand(len(pairs.true_matrix), 3, 3)
-                errors.append(point_loss(matrix, pairs.true_matrix, pairs.points))
-                before.append(point_loss(identity, pairs.true_matrix, pairs.points))
-                found, true = (
-                    1 - dice_loss(warp_normalized(pairs.moving, one, (side, side)), pairs.fixed)
-                    for one in (matrix, pairs.true_matrix)
-                )
-                relative.append(found / true.clamp(min=1e-3))
-        pixels = torch.cat(errors).numpy() * FRAME_SIDE / 2
-        return {
-            "pairs": len(pixels),
-            "start_error_px": _rounded(torch.cat(before).numpy() * FRAME_SIDE / 2),
-            "point_error_px": _rounded(pixels),
-            "share_under_10_px": round(float((pixels < SUCCESS_PX).mean()), 4),
-            "dsc_relative_to_true": _rounded(torch.cat(relative).numpy()),
-        }
+        starts = range(0, len(chosen), SCORED_TOGETHER)
+        if len(starts) < process_count():
+            needed = process_count() * SCORED_TOGETHER
+            raise InputError(f"{process_count()} processes need {needed} held-out views, {len(chosen)} found.")
+        return [
+            (chosen[start : start + SCORED_TOGETHER], 7_000_000 + start)
+            for start in starts[process_index() :: process_count()]
+        ]
 
-    def validation(self) -> tuple[float, dict[str, Any], str]:
+    def measure(self, prediction: Tensor, target: Pairs) -> Tensor:
+        """Per pair: minus the point error, the same at the identity, and Dice relative to the true matrix's."""
+        side, matrix = self.settings.network.input_size, prediction.float()
+        identity = torch.eye(3, device=matrix.device).expand(len(matrix), 3, 3)
+        error, before = (point_loss(one, target.true_matrix, target.points) for one in (matrix, identity))
+        found, true = (
+            1 - dice_loss(warp_normalized(target.moving, one, (side, side)), target.fixed)
+            for one in (matrix, target.true_matrix)
+        )
+        return torch.stack([-error, before, found / true.clamp(min=1e-3)], dim=1).cpu()
+
+    def described(self, rows: Tensor) -> tuple[float, dict[str, Any], str]:
         """Minus the median point error of some held-out pairs."""
-        scores = self.scores(self.settings.validation_pairs)
+        scores = scores_of(rows)
         error = float(scores["point_error_px"]["median"])
         return -error, scores, f"point error {error:.1f} px"
 
     def report(self, training_data: str) -> dict[str, Any]:
         """Score the best weights on all held-out pairs and save the network folder."""
         scores = {
-            "validation": self.scores(None),
+            "validation": scores_of(self.rows_of_all()),
             "iterations": self.state.iteration,
             "seconds": round(self.state.seconds),
         }
@@ -220,10 +261,38 @@ class MatchingTraining(TrainingLoop[dict[str, Any]]):
             outputs="3 x 3 affine from the first to the second picture, coordinates from -1 to 1 between outer edges",
             scores=scores,
         )
-        save_network(self.network, self.folder, metadata)
         report = {"settings": self.settings.as_dict(), "best_iteration": self.state.best_iteration, **scores}
-        write_atomically(self.folder / "report.json", json.dumps(report, indent=2) + "\n")
+        self.save_report(metadata, report)
         return report
+
+
+def network_to_train(settings: MatchingTrainingSettings) -> tuple[AffineCnn, MatchingTrainingSettings]:
+    """A new network by the settings' seed, or the one to start from; and the settings with its size.
+
+    Raises WeightsError when `settings.start` holds no affine CNN.
+    """
+    torch.manual_seed(settings.seed)
+    if settings.start is None:
+        return AffineCnn(settings.network), settings
+    network, _metadata = load_network(settings.start, NAME)
+    assert isinstance(network, AffineCnn)
+    return network, dataclasses.replace(settings, network=network.settings)
+
+
+def scores_of(rows: Tensor) -> dict[str, Any]:
+    """Point errors in pixels of a 256-pixel frame, and Dice relative to the true matrix's, from rows of `measure`."""
+    error, before, relative = rows.double().numpy().T * np.array([[-FRAME_SIDE / 2], [FRAME_SIDE / 2], [1.0]])
+    return {
+        "pairs": len(error),
+        "start_error_px": _rounded(before),
+        "point_error_px": _rounded(error),
+        "share_under_10_px": round(float((error < SUCCESS_PX).mean()), 4),
+        "dsc_relative_to_true": _rounded(relative),
+    }
+
+
+def _on_device(pairs: Pairs, device: torch.device, non_blocking: bool) -> Pairs:
+    return Pairs(**{name: value.to(device, non_blocking=non_blocking) for name, value in vars(pairs).items()})
 
 
 def _rounded(values: NDArray[np.floating]) -> dict[str, float]:

@@ -5,12 +5,14 @@ slowly across the picture, contrast curve, blur, noise (white and grained) and s
 angle: in an upright chest what runs level is a rib, and a network that sees no other picture learns to leave out every
 vessel that does. No inversion: contrast agent is dark.
 
-Everything is drawn from one `torch.Generator`, so a seed fixes the batch.
+Everything a picture goes through is drawn from its own `torch.Generator`, so a seed fixes the batch, and processes that
+share a batch change its pictures as one process would.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,6 +41,30 @@ class AugmentationSettings:
     shutter_width: float = 0.2
 
 
+class Draws:
+    """Random numbers for a batch, each picture's from its own generator (on the CPU)."""
+
+    def __init__(self, generators: Sequence[torch.Generator]) -> None:
+        self._generators = generators
+
+    def share(self, *shape: int) -> torch.Tensor:
+        """(N, *shape) from 0 to 1."""
+        return torch.stack([torch.rand(shape, generator=generator) for generator in self._generators])
+
+    def within(self, reach: float) -> torch.Tensor:
+        """(N,) from -reach to reach."""
+        return (self.share() * 2 - 1) * reach
+
+    def normal(self, *shape: int) -> torch.Tensor:
+        """(N, *shape), standard normal."""
+        return torch.stack([torch.randn(shape, generator=generator) for generator in self._generators])
+
+
+def _generators_of(generator: torch.Generator, count: int) -> list[torch.Generator]:
+    seeds = torch.randint(2**62, (count,), generator=generator).tolist()
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
 class Augmentation:
     """Callable on frames (N, 1, H, W) from 0 to 1 and masks (N, 1, H, W) of 0 and 1; returns changed copies."""
 
@@ -49,67 +75,66 @@ class Augmentation:
         )
 
     def __call__(
-        self, frames: torch.Tensor, masks: torch.Tensor, generator: torch.Generator
+        self,
+        frames: torch.Tensor,
+        masks: torch.Tensor,
+        generator: torch.Generator | Sequence[torch.Generator],
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Apply every change once. The generator must live on the CPU."""
-        frames, masks = self._moved(frames, masks, generator)
-        frames = self._regraded(frames, generator)
-        frames = self._degraded(frames, generator)
-        return self._shuttered(frames, masks, generator)
+        """Apply every change once. One generator (on the CPU) per picture, or one that seeds theirs."""
+        several = _generators_of(generator, len(frames)) if isinstance(generator, torch.Generator) else generator
+        draws = Draws(several)
+        frames, masks = self._moved(frames, masks, draws)
+        frames = self._regraded(frames, draws)
+        frames = self._degraded(frames, draws)
+        return self._shuttered(frames, masks, draws)
 
-    def _uniform(self, count: int, reach: float, generator: torch.Generator) -> torch.Tensor:
-        return (torch.rand(count, generator=generator) * 2 - 1) * reach
-
-    def _moved(
-        self, frames: torch.Tensor, masks: torch.Tensor, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def _moved(self, frames: torch.Tensor, masks: torch.Tensor, draws: Draws) -> tuple[torch.Tensor, torch.Tensor]:
         s, count = self.settings, len(frames)
-        any_angle = torch.rand(count, generator=generator) < s.any_angle_share
+        any_angle = draws.share() < s.any_angle_share
         reach = torch.where(any_angle, math.pi, math.radians(s.rotation_deg))
-        angle = self._uniform(count, 1.0, generator) * reach
-        scale = self._uniform(count, s.log_scale, generator).exp()
-        shear = self._uniform(count, s.shear, generator)
+        angle = draws.within(1.0) * reach
+        scale = draws.within(s.log_scale).exp()
+        shear = draws.within(s.shear)
         cosine, sine = angle.cos() * scale, angle.sin() * scale
         theta = torch.zeros(count, 2, 3)
         theta[:, 0, 0], theta[:, 0, 1] = cosine, -sine + shear
         theta[:, 1, 0], theta[:, 1, 1] = sine, cosine
-        theta[torch.rand(count, generator=generator) < s.mirrored_share, :, 0] *= -1
-        theta[:, 0, 2] = self._uniform(count, 2 * s.shift, generator)
-        theta[:, 1, 2] = self._uniform(count, 2 * s.shift, generator)
+        theta[draws.share() < s.mirrored_share, :, 0] *= -1
+        theta[:, 0, 2] = draws.within(2 * s.shift)
+        theta[:, 1, 2] = draws.within(2 * s.shift)
         both = self._resample(torch.cat([frames, masks], dim=1), theta.to(frames))
         return both[:, :1], (both[:, 1:] >= 0.5).to(masks.dtype)
 
-    def _regraded(self, frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        s, count = self.settings, len(frames)
-        shading = (torch.rand(count, 1, 4, 4, generator=generator) * 2 - 1) * s.shading
-        shading = shading * torch.rand(count, 1, 1, 1, generator=generator)
+    def _regraded(self, frames: torch.Tensor, draws: Draws) -> torch.Tensor:
+        s = self.settings
+        shading = (draws.share(1, 4, 4) * 2 - 1) * s.shading
+        shading = shading * draws.share(1, 1, 1)
         smooth = functional.interpolate(shading.to(frames), frames.shape[-2:], mode="bilinear", align_corners=True)
-        contrast = self._uniform(count, s.log_contrast, generator).exp().to(frames).view(-1, 1, 1, 1)
-        brightness = self._uniform(count, s.brightness, generator).to(frames).view(-1, 1, 1, 1)
-        gamma = self._uniform(count, s.log_gamma, generator).exp().to(frames).view(-1, 1, 1, 1)
+        contrast = draws.within(s.log_contrast).exp().to(frames).view(-1, 1, 1, 1)
+        brightness = draws.within(s.brightness).to(frames).view(-1, 1, 1, 1)
+        gamma = draws.within(s.log_gamma).exp().to(frames).view(-1, 1, 1, 1)
         return ((frames + smooth - 0.5) * contrast + (0.5 + brightness)).clamp(1e-4, 1).pow(gamma)
 
-    def _degraded(self, frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        s, count = self.settings, len(frames)
-        blurred = torch.rand(count, generator=generator) < s.blur_share
-        sigma = 0.3 + (s.blur_px - 0.3) * float(torch.rand(1, generator=generator))
-        if blurred.any():
-            frames = frames.clone()
-            frames[blurred] = GaussianFilter(2, sigma, truncated=3.0).to(frames.device)(frames[blurred])
-        amount = (torch.rand(count, generator=generator) ** 2 * s.noise).to(frames).view(-1, 1, 1, 1)
-        noise = torch.randn(frames.shape, generator=generator).to(frames)
-        grained = torch.rand(count, generator=generator) < 0.5
+    def _degraded(self, frames: torch.Tensor, draws: Draws) -> torch.Tensor:
+        s = self.settings
+        blurred = draws.share() < s.blur_share
+        sigmas = (0.3 + (s.blur_px - 0.3) * draws.share()).tolist()
+        frames = frames.clone()
+        for index in blurred.nonzero().flatten().tolist():
+            blur = GaussianFilter(2, sigmas[index], truncated=3.0).to(frames.device)
+            frames[index : index + 1] = blur(frames[index : index + 1])
+        amount = (draws.share() ** 2 * s.noise).to(frames).view(-1, 1, 1, 1)
+        noise = draws.normal(*frames.shape[1:]).to(frames)
+        grained = draws.share() < 0.5
         if grained.any():
             noise[grained] = 2 * functional.avg_pool2d(noise[grained], 3, stride=1, padding=1)
         return (frames + noise * amount).clamp(0, 1)
 
-    def _shuttered(
-        self, frames: torch.Tensor, masks: torch.Tensor, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        s, (count, _, rows, columns) = self.settings, frames.shape
-        chosen = torch.rand(count, generator=generator) < s.shutter_share
-        widths = torch.rand(count, 4, generator=generator) * s.shutter_width
-        white = torch.rand(count, generator=generator) < 0.3
+    def _shuttered(self, frames: torch.Tensor, masks: torch.Tensor, draws: Draws) -> tuple[torch.Tensor, torch.Tensor]:
+        s, (rows, columns) = self.settings, frames.shape[-2:]
+        chosen = draws.share() < s.shutter_share
+        widths = draws.share(4) * s.shutter_width
+        white = draws.share() < 0.3
         for index in chosen.nonzero().flatten().tolist():
             top, bottom, left, right = (
                 int(width * side) for width, side in zip(widths[index].tolist(), (rows, rows, columns, columns))

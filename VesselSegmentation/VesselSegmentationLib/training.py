@@ -9,26 +9,30 @@ The output folder receives
 
 from __future__ import annotations
 
-import json
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from monai.data import DataLoader
 from numpy.typing import NDArray
 
 from VesselSegmentationLib.augmentation import Augmentation
 from VesselSegmentationLib.datasets import FolderDataset, PoolDataset, SegmentationDataset
+from VesselSegmentationLib.distributed import gathered, process_count, process_index
 from VesselSegmentationLib.dru_net import DruNet
 from VesselSegmentationLib.errors import InputError
-from VesselSegmentationLib.files import write_atomically
 from VesselSegmentationLib.intensity import intensity_window, standardize, windowed
 from VesselSegmentationLib.losses import LOSSES
 from VesselSegmentationLib.metrics import THRESHOLD, Overlap, OverlapSummary, overlap_metrics, summarize
-from VesselSegmentationLib.training_loop import DivergenceError, Progress, TrainingLoop, descend, set_rate
+from VesselSegmentationLib.training_engine import EngineTraining
+from VesselSegmentationLib.training_handlers import DivergenceError, Progress
 from VesselSegmentationLib.training_settings import PRESETS, SegmentationTrainingSettings
-from VesselSegmentationLib.weights import NetworkMetadata, save_network
+from VesselSegmentationLib.weights import NetworkMetadata, load_network
 
 __all__ = [
     "PRESETS",
@@ -41,6 +45,7 @@ __all__ = [
     "train_segmentation",
 ]
 
+NAME = "DruNet"
 INPUTS = "X-ray frame, 256 x 256, vessels dark, windowed and standardized (VesselSegmentationLib.intensity)"
 OUTPUTS = f"logit of vessel per pixel; its sigmoid is the probability, vessel from {THRESHOLD:g}"
 
@@ -56,12 +61,25 @@ class TrainingReport:
     folder: Path
 
 
-def batch_of(dataset: SegmentationDataset, indices: NDArray[np.integer]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Frames windowed to 0..1 and masks 0/1, both (N, 1, H, W) float32."""
-    samples = [dataset[int(index)] for index in indices]
-    frames = np.stack([windowed(frame, *intensity_window(frame)) for frame, _ in samples])
-    masks = np.stack([np.asarray(mask).astype(bool) for _, mask in samples]).astype(np.float32)
-    return torch.from_numpy(frames)[:, None], torch.from_numpy(masks)[:, None]
+class Samples:
+    """A dataset as MONAI's loaders want it: frames windowed to 0..1 and masks 0/1, both (1, H, W) float32."""
+
+    def __init__(self, dataset: SegmentationDataset) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        frame, mask = self._dataset[index]
+        grey = windowed(frame, *intensity_window(frame))
+        vessel = np.asarray(mask).astype(bool).astype(np.float32)
+        return {"image": torch.from_numpy(grey)[None], "label": torch.from_numpy(vessel)[None]}
+
+
+def stacked(samples: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Samples as one batch."""
+    return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
 
 
 def indices_of(iteration: int, frames: int, batch_size: int, seed: int) -> NDArray[np.integer]:
@@ -75,7 +93,18 @@ def indices_of(iteration: int, frames: int, batch_size: int, seed: int) -> NDArr
     return np.array(chosen)
 
 
-class SegmentationTraining(TrainingLoop[TrainingReport]):
+class BatchIndices:
+    """Batch sampler: this process's share of the batches from an iteration on, without end."""
+
+    def __init__(self, first: Callable[[], int], frames: int, batch_size: int, share: slice, seed: int) -> None:
+        self._first, self._share, self._arguments = first, share, (frames, batch_size, seed)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for iteration in itertools.count(self._first()):
+            yield indices_of(iteration, *self._arguments)[self._share].tolist()
+
+
+class SegmentationTraining(EngineTraining[TrainingReport]):
     """One training: network, optimizer and state. `train_segmentation` is the usual way in."""
 
     def __init__(
@@ -87,64 +116,85 @@ class SegmentationTraining(TrainingLoop[TrainingReport]):
     ) -> None:
         if not len(dataset) or not len(validation):
             raise InputError(f"Training needs frames: {len(dataset)} to train on, {len(validation)} to validate on.")
-        self.dataset, self.held_out, self.settings = dataset, validation, settings
-        self.device = torch.device(settings.device)
-        torch.manual_seed(settings.seed)
-        self.network = DruNet(width=settings.width, upsampling_mode=settings.upsampling_mode)
-        layout = torch.channels_last if settings.channels_last else torch.contiguous_format
-        self.network.to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
-        self.optimizer = _optimizer(self.network, settings)
+        if len(validation) < process_count():
+            raise InputError(f"{process_count()} processes need a frame each to validate on: {len(validation)} found.")
+        self.dataset, self.held_out = Samples(dataset), Samples(validation)
+        self.network, self.settings = network_to_train(settings)
         self.augmentation = Augmentation() if settings.augment else None
-        super().__init__(self.network, self.optimizer, settings, settings.iteration_limit(len(dataset)), output_folder)
-
-    def step(self) -> float:
-        """One batch forwards and backwards; returns its loss."""
-        settings, iteration = self.settings, self.state.iteration
-        set_rate(self.optimizer, settings.rate_at(iteration, self.share_done()))
-        frames, masks = batch_of(
-            self.dataset, indices_of(iteration, len(self.dataset), settings.batch_size, settings.seed)
+        limit = settings.iteration_limit(len(dataset))
+        super().__init__(
+            self.network, lambda network: optimizer_of(network, settings), self.settings, limit, output_folder
         )
-        frames, masks = frames.to(self.device), masks.to(self.device)
+
+    def batches(self) -> Iterable[dict[str, torch.Tensor]]:
+        """Frames and masks, read by MONAI's loader."""
+        settings = self.settings
+        indices = BatchIndices(
+            lambda: self.state.iteration, len(self.dataset), settings.batch_size, self.share, settings.seed
+        )
+        return DataLoader(
+            self.dataset,  # type: ignore[arg-type]
+            num_workers=settings.workers,
+            batch_sampler=indices,
+            collate_fn=stacked,
+            pin_memory=self.device.type == "cuda",
+        )
+
+    def prepare(
+        self, batch: dict[str, torch.Tensor], device: torch.device, non_blocking: bool, **_kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Changed at random, each picture by its place in the whole batch, and standardized."""
+        frames, masks = (batch[name].to(device, non_blocking=non_blocking) for name in ("image", "label"))
         if self.augmentation is not None:
-            generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + iteration)
-            frames, masks = self.augmentation(frames, masks, generator)
-        self.network.train()
-        loss = LOSSES[settings.loss](self._logits(standardize(frames)), masks)
-        return descend(self.network, self.optimizer, loss, settings.gradient_clip)
+            frames, masks = self.augmentation(frames, masks, self._generators())
+        return self._laid_out(standardize(frames)), masks
 
-    def _logits(self, frames: torch.Tensor) -> torch.Tensor:
-        if self.settings.channels_last:
-            frames = frames.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.amp):
-            logits: torch.Tensor = self.network(frames)
-        return logits
+    def _generators(self) -> list[torch.Generator]:
+        places = range(self.settings.batch_size)[self.share]
+        seeds = [np.random.SeedSequence([self.settings.seed, self.state.iteration, place]) for place in places]
+        return [torch.Generator().manual_seed(int(one.generate_state(1, np.uint64)[0] >> 1)) for one in seeds]
 
-    def scores(self, most: int | None) -> list[Overlap]:
-        """Overlap of each of at most `most` held-out frames (all when None)."""
-        count = len(self.held_out)
-        chosen = np.unique(np.linspace(0, count - 1, min(count, most or count)).round().astype(int))
-        self.network.eval()
-        scores: list[Overlap] = []
-        with torch.inference_mode():
-            for start in range(0, len(chosen), self.settings.batch_size):
-                frames, masks = batch_of(self.held_out, chosen[start : start + self.settings.batch_size])
-                logits = self._logits(standardize(frames.to(self.device))).float().cpu()
-                scores += [
-                    overlap_metrics(one, true) for one, true in zip(_vessel(logits), masks.numpy()[:, 0].astype(bool))
-                ]
-        return scores
+    def prepare_held_out(
+        self, batch: dict[str, torch.Tensor], device: torch.device, non_blocking: bool, **_kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Standardized frames, and masks."""
+        frames, masks = (batch[name].to(device, non_blocking=non_blocking) for name in ("image", "label"))
+        return self._laid_out(standardize(frames)), masks
 
-    def validation(self) -> tuple[float, dict[str, Any], str]:
+    def _laid_out(self, frames: torch.Tensor) -> torch.Tensor:
+        return frames.contiguous(memory_format=torch.channels_last) if self.settings.channels_last else frames
+
+    def loss(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """The settings' loss over the frames of all processes."""
+        return LOSSES[self.settings.loss](gathered(prediction), gathered(target))
+
+    def held_out_batches(self, validating: bool) -> Iterable[dict[str, torch.Tensor]]:
+        """Some frames, evenly spread, or all."""
+        count, settings = len(self.held_out), self.settings
+        most = max(settings.validation_frames, process_count()) if validating else count
+        chosen = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+        own = chosen[process_index() :: process_count()].tolist()
+        batches = [own[start : start + settings.batch_size] for start in range(0, len(own), settings.batch_size)]
+        return DataLoader(self.held_out, batch_sampler=batches, collate_fn=stacked)  # type: ignore[arg-type]
+
+    def measure(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """DSC and pixel counts of each frame."""
+        truth = target.cpu().numpy()[:, 0].astype(bool)
+        overlaps = [overlap_metrics(one, true) for one, true in zip(_vessel(prediction.float().cpu()), truth)]
+        rows = [(one.dsc, one.true_positives, one.false_positives, one.false_negatives) for one in overlaps]
+        return torch.tensor(rows, dtype=torch.float64)
+
+    def described(self, rows: torch.Tensor) -> tuple[float, dict[str, Any], str]:
         """Mean DSC of some held-out frames; the log has the median too."""
-        dsc = summarize(self.scores(self.settings.validation_frames)).dsc
+        dsc = summarize(_overlaps(rows)).dsc
         values = {"validation_dsc_mean": round(dsc.mean, 4), "validation_dsc_median": round(dsc.median, 4)}
         return dsc.mean, values, f"validation DSC {dsc.mean:.3f} (best {max(dsc.mean, self.state.best_score):.3f})"
 
     def report(self, training_data: str) -> TrainingReport:
         """Score the best weights on all held-out frames and save the network folder."""
-        state, scores = self.state, summarize(self.scores(None))
+        state, scores = self.state, summarize(_overlaps(self.rows_of_all()))
         metadata = NetworkMetadata(
-            network="DruNet",
+            network=NAME,
             hyper_parameters=self.network.hyper_parameters(),
             version=self.settings.version,
             description=f"DRU-Net (Li et al. 2021, section II-B), {self.settings.field_of_view} field of view.",
@@ -153,10 +203,13 @@ class SegmentationTraining(TrainingLoop[TrainingReport]):
             outputs=OUTPUTS,
             scores={"validation": scores.as_dict(), "iterations": state.iteration, "seconds": round(state.seconds)},
         )
-        save_network(self.network, self.folder, metadata)
         document = {"settings": self.settings.as_dict(), "best_iteration": state.best_iteration, **metadata.scores}
-        write_atomically(self.folder / "report.json", json.dumps(document, indent=2) + "\n")
+        self.save_report(metadata, document)
         return TrainingReport(state.iteration, state.seconds, state.best_iteration, scores, self.folder)
+
+
+def _overlaps(rows: torch.Tensor) -> list[Overlap]:
+    return [Overlap(*(int(count) for count in row[1:])) for row in rows.tolist()]
 
 
 def _vessel(logits: torch.Tensor) -> NDArray[np.bool_]:
@@ -164,7 +217,22 @@ def _vessel(logits: torch.Tensor) -> NDArray[np.bool_]:
     return vessel
 
 
-def _optimizer(network: torch.nn.Module, settings: SegmentationTrainingSettings) -> torch.optim.Optimizer:
+def network_to_train(settings: SegmentationTrainingSettings) -> tuple[DruNet, SegmentationTrainingSettings]:
+    """A new network by the settings' seed, or the one to start from; and the settings with its width.
+
+    Raises WeightsError when `settings.start` holds no DRU-Net.
+    """
+    torch.manual_seed(settings.seed)
+    if settings.start is None:
+        return DruNet(width=settings.width, upsampling_mode=settings.upsampling_mode), settings
+    network, _metadata = load_network(settings.start, NAME)
+    assert isinstance(network, DruNet)
+    changes = {"width": network.width, "upsampling_mode": network.upsampling_mode}
+    return network, dataclasses.replace(settings, **changes)  # type: ignore[arg-type]
+
+
+def optimizer_of(network: torch.nn.Module, settings: SegmentationTrainingSettings) -> torch.optim.Optimizer:
+    """The optimizer that the settings name."""
     parameters, rate, decay = network.parameters(), settings.learning_rate, settings.weight_decay
     if settings.optimizer == "sgd":
         return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay)
@@ -197,10 +265,11 @@ def train_segmentation(
 def evaluate(network: torch.nn.Module, dataset: SegmentationDataset, batch_size: int = 8) -> list[Overlap]:
     """Overlap of each frame of a dataset, float32 on the CPU, threshold 0.5."""
     network.eval()
-    scores: list[Overlap] = []
+    samples, scores = Samples(dataset), []
     with torch.inference_mode():
         for start in range(0, len(dataset), batch_size):
-            frames, masks = batch_of(dataset, np.arange(start, min(start + batch_size, len(dataset))))
-            predicted = _vessel(network(standardize(frames)).float())
-            scores += [overlap_metrics(one, true) for one, true in zip(predicted, masks.numpy()[:, 0].astype(bool))]
+            batch = stacked([samples[index] for index in range(start, min(start + batch_size, len(dataset)))])
+            predicted = _vessel(network(standardize(batch["image"])).float())
+            truth = batch["label"].numpy()[:, 0].astype(bool)
+            scores += [overlap_metrics(one, true) for one, true in zip(predicted, truth)]
     return scores

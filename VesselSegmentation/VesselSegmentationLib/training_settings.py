@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from VesselSegmentationLib.errors import InputError
 
@@ -15,7 +15,57 @@ CHOICES = {
     "optimizer": ("adam", "adamw", "sgd"),
     "schedule": ("constant", "cosine"),
     "upsampling_mode": ("nearest", "bilinear"),
+    "amp_dtype": ("auto", "bfloat16", "float16"),
 }
+FREE_SETTINGS = {
+    *("iterations", "epochs", "minutes", "patience", "threads", "workers", "checkpoint_minutes", "device", "version"),
+    "tensorboard",
+}
+"""Settings that may differ when a training goes on: they say when it ends and where it runs, not what it learns."""
+
+
+class EngineSettings(Protocol):
+    """What the engines ask of a training's settings."""
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def minutes(self) -> float | None: ...
+
+    @property
+    def threads(self) -> int: ...
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def amp(self) -> bool: ...
+
+    @property
+    def amp_dtype(self) -> str: ...
+
+    @property
+    def channels_last(self) -> bool: ...
+
+    @property
+    def gradient_clip(self) -> float | None: ...
+
+    @property
+    def validate_every(self) -> int: ...
+
+    @property
+    def patience(self) -> int | None: ...
+
+    @property
+    def tensorboard(self) -> bool: ...
+
+    @property
+    def checkpoint_minutes(self) -> float: ...
+
+    def rate_at(self, iteration: int, share_done: float) -> float: ...
+
+    def as_dict(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -45,12 +95,21 @@ class SegmentationTrainingSettings:
     threads: int = 1
     device: str = "cpu"
     amp: bool = True
-    """bfloat16 autocast of the forward pass; sums and losses stay float32."""
+    """Autocast of the forward pass; sums and losses stay float32."""
+    amp_dtype: str = "auto"
+    """`auto`: bfloat16, but float16 with a gradient scaler on graphics cards that do not compute in bfloat16."""
     channels_last: bool = True
     validate_every: int = 100
     """Iterations between two validations; the best one's weights are kept."""
     validation_frames: int = 64
     """At most so many frames are validated on while training, evenly spread; all of them at the end."""
+    patience: int | None = None
+    """End after so many validations in a row that were no better than the best one; None: never."""
+    start: str | None = None
+    """Folder of a network to go on from (fine-tuning), which then says width and up-sampling; None: from scratch."""
+    workers: int = 0
+    """Processes that read frames ahead, for graphics cards; 0: read when needed."""
+    tensorboard: bool = False
     checkpoint_minutes: float = 2.0
     version: str = "0.1.0"
 
@@ -65,6 +124,10 @@ class SegmentationTrainingSettings:
         for name in ("batch_size", "threads", "validate_every", "validation_frames"):
             if getattr(self, name) < 1:
                 raise InputError(f"Training {name} {getattr(self, name)!r} must be 1 or more.")
+        if self.patience is not None and self.patience < 1:
+            raise InputError(f"Training patience {self.patience!r} must be 1 validation or more.")
+        if self.workers < 0:
+            raise InputError(f"Training workers {self.workers!r} must be 0 or more.")
         if self.iterations is None and self.epochs is None and self.minutes is None:
             raise InputError("Training needs an end: set iterations, epochs or minutes.")
 

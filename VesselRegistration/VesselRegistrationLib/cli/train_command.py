@@ -9,11 +9,18 @@ Recipes for segmentation: recommended, paper-lower, paper-upper; for matching: r
   vessel-registration train segmentation --minutes 30 --output my-network
   vessel-registration train matching --pool my-network/pool --minutes 20 --output my-matcher
   vessel-registration train segmentation --images annotated --recipe paper-lower --epochs 50 --output mine
+  vessel-registration train segmentation --images annotated --start my-network --minutes 5 --output fine-tuned
+  vessel-registration train segmentation --grid learning_rate=1e-5,1e-3 batch_size=4,8 --iterations 500 --output grid
+
+Several processes, also on several machines that share the output folder, each with its part of every batch:
+  torchrun --nproc-per-node 2 -m VesselRegistrationLib.cli train segmentation --minutes 30 --output my-network
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +30,19 @@ from VesselRegistrationLib.cli.main import DONE
 from VesselSegmentationLib.errors import InputError
 
 if TYPE_CHECKING:
-    from VesselSegmentationLib.training_loop import Progress, TrainingLoop
+    from VesselSegmentationLib.training_engine import EngineTraining
+    from VesselSegmentationLib.training_handlers import Progress
 
 SEGMENTATION_RECIPES = {"recommended": "recommended", "paper-lower": "paper_lower", "paper-upper": "paper_upper"}
+COMMON_CHANGES = ("minutes", "iterations", "learning_rate", "batch_size", "patience", "start", "tensorboard")
 SEGMENTATION_CHANGES = (
-    *("minutes", "iterations", "epochs", "field_of_view", "loss", "learning_rate", "batch_size", "width"),
-    "validate_every",
+    *COMMON_CHANGES,
+    *("epochs", "field_of_view", "loss", "optimizer", "width", "workers", "validate_every"),
 )
 HELD_OUT_SHARE = 0.08
+
+Share = Callable[[float], float]
+"""From the share done of one training to that of all."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +70,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, help="instead of the recipe's")
     parser.add_argument("--width", type=int, help="filters of the network's first level, instead of the recipe's")
     parser.add_argument("--validate-every", type=int, help="segmentation: iterations between two validations")
+    parser.add_argument("--optimizer", choices=["adam", "adamw", "sgd"], help="segmentation: instead of the recipe's")
+    parser.add_argument(
+        "--start", type=Path, metavar="DIR", help="go on from this network (fine-tuning); it says the width, too"
+    )
+    parser.add_argument(
+        "--patience", type=int, metavar="N", help="end after N validations in a row without a better one"
+    )
+    parser.add_argument(
+        "--grid",
+        nargs="+",
+        metavar="NAME=V1,V2",
+        help="train every combination of these settings, each in a folder of its own; a table in OUTPUT/grid.md",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16", "float16"],
+        help="of the network's arithmetic, instead of the recipe's; float16 with a graphics card only",
+    )
+    parser.add_argument(
+        "--tensorboard", action="store_true", default=None, help="write events for TensorBoard to OUTPUT/tensorboard"
+    )
+    parser.add_argument("--workers", type=int, help="segmentation: processes that read frames ahead (default: 0)")
     shared.add_device(parser)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
@@ -67,13 +101,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Make or open the data, train, say what came out."""
     from VesselRegistrationLib.registration_files import prepare_output_folder
+    from VesselSegmentationLib.distributed import process_group
 
     folder = prepare_output_folder(options.output)
     shared.set_threads(options.threads)
-    return _matching(options, folder) if options.network == "matching" else _segmentation(options, folder)
+    if options.start is not None and options.width is not None:
+        raise InputError("--start says how wide the network is; leave --width out.")
+    with process_group(shared.device_of(options)) as device:
+        train = _matching if options.network == "matching" else _segmentation
+        train(options, folder, device)
+    return DONE
 
 
-def _segmentation(options: argparse.Namespace, folder: Path) -> int:
+def _segmentation(options: argparse.Namespace, folder: Path, device: str) -> None:
     from VesselSegmentationLib.datasets import FolderDataset, PoolDataset
     from VesselSegmentationLib.training import SegmentationTraining
     from VesselSegmentationLib.training_settings import SegmentationTrainingSettings
@@ -82,83 +122,178 @@ def _segmentation(options: argparse.Namespace, folder: Path) -> int:
         raise InputError(
             f"--recipe {options.recipe} is for matching; segmentation has {', '.join(SEGMENTATION_RECIPES)}."
         )
-    changes = _changes(options, SEGMENTATION_CHANGES)
-    changes.update(seed=options.seed, threads=options.threads, device=shared.device_of(options))
-    settings = SegmentationTrainingSettings.preset(SEGMENTATION_RECIPES[options.recipe], **changes)
+    changes = _changes(options, SEGMENTATION_CHANGES, device)
+
+    def settings_of(cell: dict[str, Any]) -> SegmentationTrainingSettings:
+        return SegmentationTrainingSettings.preset(SEGMENTATION_RECIPES[options.recipe], **{**changes, **cell})
+
+    settings_of({})  # what makes no sense is refused before a pool is made
+    cells = _cells(options, SegmentationTrainingSettings)
     data = FolderDataset(options.images) if options.images else PoolDataset(_pool(options, folder))
     training, validation = data.split(HELD_OUT_SHARE)
     words = f"{len(data)} frames of {'the folder given' if options.images else 'simulated patients'}"
-    loop = SegmentationTraining(training, validation, settings, folder)
-    report = loop.train(_reporter(loop), words)
-    scores = report.scores
-    print(f"{report.iterations} iterations; {scores.frames} frames of held-out patients:")
-    print(
-        f"  median DSC {scores.dsc.median:.3f} (quartiles {scores.dsc.lower:.3f} to {scores.dsc.upper:.3f}), "
-        f"precision {scores.precision.median:.3f}, recall {scores.recall.median:.3f}, "
-        f"{scores.failures} below {scores.failure_below:g}; saved in {folder}"
-    )
-    return DONE
+
+    def train(cell: dict[str, Any], where: Path, share: Share) -> None:
+        loop = SegmentationTraining(training, validation, settings_of(cell), where)
+        report = loop.train(_reporter(loop, share), words)
+        scores = report.scores
+        _say(
+            f"{report.iterations} iterations; {scores.frames} frames of held-out patients:\n"
+            f"  median DSC {scores.dsc.median:.3f} (quartiles {scores.dsc.lower:.3f} to {scores.dsc.upper:.3f}), "
+            f"precision {scores.precision.median:.3f}, recall {scores.recall.median:.3f}, "
+            f"{scores.failures} below {scores.failure_below:g}; saved in {where}"
+        )
+
+    _train_cells(cells, folder, lambda cell: settings_of(cell).as_dict(), train, _segmentation_numbers)
 
 
-def _matching(options: argparse.Namespace, folder: Path) -> int:
-    import dataclasses
+def _segmentation_numbers(report: dict[str, Any]) -> dict[str, Any]:
+    found = report["validation"]
+    return {
+        "median DSC": found["dsc"]["median"],
+        "lower quartile": found["dsc"]["lower"],
+        "upper quartile": found["dsc"]["upper"],
+        "precision": found["precision"]["median"],
+        "recall": found["recall"]["median"],
+        "best iteration": report["best_iteration"],
+        "iterations": report["iterations"],
+        "seconds": report["seconds"],
+    }
 
-    from VesselRegistrationLib.matching_training import MatchingPool, MatchingTrainingSettings, train_matching
 
-    if options.field_of_view or options.loss or options.validate_every:
-        raise InputError("--field-of-view, --loss and --validate-every are for segmentation; leave them out.")
-    if options.device == "cuda":
-        raise InputError("--device cuda is for segmentation: matching is trained on the processor; leave it out.")
-    if options.images:
-        raise InputError("Matching is trained on simulated views, which have a model: give --pool or neither.")
-    changes = _changes(options, ("minutes", "iterations", "learning_rate", "batch_size"))
+def _matching(options: argparse.Namespace, folder: Path, device: str) -> None:
+    from VesselRegistrationLib.matching_training import MatchingPool, MatchingTraining, MatchingTrainingSettings
+
+    _refuse_options_for_segmentation(options)
+    changes = _changes(options, COMMON_CHANGES, device)
     if "minutes" not in changes and "iterations" not in changes:
         changes["minutes"] = 30.0
-    changes.update(seed=options.seed, threads=options.threads)
-    if options.recipe == "recommended":
-        settings = MatchingTrainingSettings(**changes)
-    elif options.recipe == "paper":
-        settings = MatchingTrainingSettings.paper(**changes)
-    else:
-        raise InputError(f"--recipe {options.recipe} is for segmentation; matching has recommended and paper.")
-    if options.width:
-        settings = dataclasses.replace(settings, network=dataclasses.replace(settings.network, width=options.width))
-    tell = progress.report if progress.is_reporting() else None
+
+    def settings_of(cell: dict[str, Any]) -> MatchingTrainingSettings:
+        make = MatchingTrainingSettings.paper if options.recipe == "paper" else MatchingTrainingSettings
+        settings = make(**{**changes, **cell})
+        if options.width:
+            network = dataclasses.replace(settings.network, width=options.width)
+            settings = dataclasses.replace(settings, network=network)
+        return settings
+
+    settings_of({})
+    cells = _cells(options, MatchingTrainingSettings)
     pool = MatchingPool.open(_pool(options, folder))
-    report = train_matching(pool, settings, folder, tell, "views of simulated patients")
-    scores = report["validation"]
-    print(
-        f"{report['iterations']} iterations; {scores['pairs']} pairs of held-out patients: point error "
-        f"{scores['point_error_px']['median']:.1f} px of 256 (started at {scores['start_error_px']['median']:.1f}), "
-        f"{scores['share_under_10_px']:.0%} under 10 px; saved in {folder}"
-    )
-    return DONE
+
+    def train(cell: dict[str, Any], where: Path, share: Share) -> None:
+        loop = MatchingTraining(pool, settings_of(cell), where)
+        report = loop.train(_reporter(loop, share), "views of simulated patients")
+        scores = report["validation"]
+        _say(
+            f"{report['iterations']} iterations; {scores['pairs']} pairs of held-out patients: point error "
+            f"{scores['point_error_px']['median']:.1f} px of 256 (from {scores['start_error_px']['median']:.1f}), "
+            f"{scores['share_under_10_px']:.0%} under 10 px; saved in {where}"
+        )
+
+    _train_cells(cells, folder, lambda cell: settings_of(cell).as_dict(), train, _matching_numbers)
 
 
-def _reporter(loop: TrainingLoop[Any]) -> Progress | None:
+def _refuse_options_for_segmentation(options: argparse.Namespace) -> None:
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in ("field_of_view", "loss", "validate_every", "optimizer", "epochs", "workers")
+        if getattr(options, name) is not None
+    ]
+    if given:
+        raise InputError(f"{', '.join(given)}: for segmentation only; leave out.")
+    if options.images:
+        raise InputError("Matching is trained on simulated views, which have a model: give --pool or neither.")
+    if options.recipe not in ("recommended", "paper"):
+        raise InputError(f"--recipe {options.recipe} is for segmentation; matching has recommended and paper.")
+
+
+def _matching_numbers(report: dict[str, Any]) -> dict[str, Any]:
+    found = report["validation"]
+    return {
+        "point error px": found["point_error_px"]["median"],
+        "under 10 px": found["share_under_10_px"],
+        "relative DSC": found["dsc_relative_to_true"]["median"],
+        "best iteration": report["best_iteration"],
+        "iterations": report["iterations"],
+        "seconds": report["seconds"],
+    }
+
+
+def _cells(options: argparse.Namespace, settings: type) -> list[dict[str, Any]]:
+    """Settings of each training of the grid; a single one without changes where there is no grid."""
+    if not options.grid:
+        return [{}]
+    from VesselSegmentationLib.training_grid import parse_grid
+
+    return parse_grid(options.grid, settings)
+
+
+def _train_cells(
+    cells: list[dict[str, Any]],
+    folder: Path,
+    settings_of: Callable[[dict[str, Any]], dict[str, Any]],
+    train: Callable[[dict[str, Any], Path, Share], None],
+    numbers: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
+    """The one training in the output folder itself, or the grid's in folders below it, with their table."""
+    if cells == [{}]:
+        train({}, folder, lambda share: share)
+        return
+    from VesselSegmentationLib.training_grid import TABLE_FILE, cell_name, run_grid
+
+    for cell in cells:
+        settings_of(cell)  # refused before the first one is trained
+
+    def train_cell(index: int, cell: dict[str, Any], where: Path) -> None:
+        _say(f"{cell_name(cell)} ({index + 1} of {len(cells)})")
+        train(cell, where, lambda share: (index + share) / len(cells))
+
+    run_grid(cells, folder, settings_of, train_cell, numbers)
+    _say((folder / TABLE_FILE).read_text(encoding="utf-8").rstrip())
+
+
+def _say(text: str) -> None:
+    """A line for the user, from one process only."""
+    from VesselSegmentationLib.distributed import is_first
+
+    if is_first():
+        print(text)
+
+
+def _reporter(loop: EngineTraining[Any], overall: Share) -> Progress | None:
     """Tells a calling program of every iteration; None at a terminal, where a bar is shown."""
     if not progress.is_reporting():
         return None
 
     def tell(share: float, text: str) -> None:
-        state = loop.state
-        values = {"loss": state.losses[-1]} if state.losses else {}
-        progress.report(share, text, iteration=state.iteration, **values)
+        values = {} if loop.last_loss is None else {"loss": loop.last_loss}
+        progress.report(overall(share), text, iteration=loop.state.iteration, **values)
 
     return tell
 
 
-def _changes(options: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+def _changes(options: argparse.Namespace, names: tuple[str, ...], device: str) -> dict[str, Any]:
+    """What the options say in place of the recipe."""
+    changes = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if "start" in changes:
+        changes["start"] = str(changes["start"])
+    if options.precision is not None:
+        changes["amp"] = options.precision != "float32"
+        changes["amp_dtype"] = "auto" if options.precision == "float32" else options.precision
+    return {**changes, "seed": options.seed, "threads": options.threads, "device": device}
 
 
 def _pool(options: argparse.Namespace, folder: Path) -> Path:
     """The pool given, the one made before, or a new one."""
+    from VesselSegmentationLib.distributed import is_first, wait_for_all
+
     if options.pool is not None:
         return Path(options.pool)
     pool = folder / "pool"
-    if not (pool / "index.json").is_file():
+    if is_first() and not (pool / "index.json").is_file():
         from VesselRegistrationLib.simulation.pool import generate_pool
 
         generate_pool(pool, options.patients, options.views, seed=options.seed, processes=options.threads)
+    wait_for_all()
     return pool

@@ -52,6 +52,20 @@ def settings(**changes: Any) -> SegmentationTrainingSettings:
     return SegmentationTrainingSettings(**{**base, **changes})
 
 
+def interrupted_training(folder: Path, after: int, **changes: Any) -> None:
+    """A training that was stopped when so many iterations were done."""
+    calls = 0
+
+    def interrupt(_share: float, _text: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_segmentation(Blobs(), Blobs(4, 100), settings(**changes), folder, interrupt)
+
+
 def weights_of(folder: Path) -> bytes:
     return (folder / "models" / "model.safetensors").read_bytes()
 
@@ -85,16 +99,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path: 
 def test_an_interrupted_training_that_goes_on_equals_one_that_never_stopped(optimizer: str, tmp_path: Path) -> None:
     chosen = settings(optimizer=optimizer, amp=optimizer == "adamw")
     whole = train_segmentation(Blobs(), Blobs(4, 100), chosen, tmp_path / "whole", quiet)
-    calls = 0
-
-    def interrupt(_share: float, _text: str) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 7:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_segmentation(Blobs(), Blobs(4, 100), chosen, tmp_path / "parts", interrupt)
+    interrupted_training(tmp_path / "parts", 7, optimizer=optimizer, amp=optimizer == "adamw")
     assert (tmp_path / "parts" / CHECKPOINT_FILE).is_file()
     assert not (tmp_path / "parts" / "models").exists()
     shares: list[float] = []
@@ -143,9 +148,7 @@ def test_the_best_weights_are_kept_not_the_last(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_other_settings_or_of_no_training_is_refused(tmp_path: Path) -> None:
-    training = SegmentationTraining(Blobs(), Blobs(4, 100), settings(), tmp_path)
-    training.step()
-    training.save_state()
+    interrupted_training(tmp_path, after=1)
     with pytest.raises(InputError, match=r"other settings \(learning_rate, loss\)"):
         SegmentationTraining(Blobs(), Blobs(4, 100), settings(loss="bce", learning_rate=1.0), tmp_path)
     with pytest.raises(WeightsError, match="delete it to start anew"):
