@@ -52,3 +52,13 @@ def test_only_the_filled_half_of_a_vessel_is_marked() -> None:
 def test_no_vessel_stays_none() -> None:
     empty = np.zeros((SIDE, SIDE), dtype=bool)
     assert not seen_vessel(empty, np.zeros((SIDE, SIDE), np.float32), noise(3)).any()
+
+
+def test_a_blurred_vessel_is_marked_to_half_its_height() -> None:
+    from scipy.ndimage import gaussian_filter
+
+    wide = bar(12)
+    darkening = gaussian_filter(60.0 * bar(6).astype(np.float32), 2.0)
+    darkening = np.roll(darkening, 3, axis=1)
+    seen = seen_vessel(wide, darkening, noise(1))
+    assert 6 <= np.median(seen[60:200].sum(axis=1)) <= 8

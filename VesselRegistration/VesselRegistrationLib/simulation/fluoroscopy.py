@@ -60,7 +60,7 @@ def sample_settings(rng: np.random.Generator) -> FluoroscopySettings:
     return FluoroscopySettings(
         scatter_to_primary=rng.uniform(0.1, 1.2),
         scatter_reach=rng.uniform(0.06, 0.15),
-        blur_px=rng.uniform(0.25, 0.75),
+        blur_px=rng.uniform(0.3, 1.3),
         photons=10 ** rng.uniform(2.5, 5.0),
         noise_grain_px=max(0.0, rng.uniform(-0.3, 0.7)),
         curve=curve,

@@ -27,10 +27,10 @@ from VesselSegmentationLib.errors import InputError, OutputError, UserError
 from VesselSegmentationLib.files import write_atomically
 
 REGIONS = ("upper", "lower", "coronary", "phantom")
-SHARES = (0.35, 0.35, 0.2, 0.1)
+SHARES = (0.3, 0.3, 0.3, 0.1)
 FILLINGS = 3
 """Partial fillings meshed per patient; each view shows one of them."""
-EMPTY_SHARE = 0.08
+EMPTY_SHARE = 0.05
 """Views without contrast agent: the network must also learn to find nothing."""
 POOL_VERSION = 3
 """Raised when the same seed draws other pictures. Version 1 is what the first shipped networks were trained on."""

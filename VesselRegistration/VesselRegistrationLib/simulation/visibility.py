@@ -23,7 +23,9 @@ AVERAGED_PX = (1.0, 3.0)
 """Deviations of the Gaussian averages: as wide as a fine and as a large vessel."""
 NOISE_REACH_PX = 8.0
 JOINED_PX = 2
-"""A vessel is marked to its edge: pixels of it so near to seen ones count."""
+"""Pixels of a vessel so near to seen ones count as seen."""
+EDGE_SHARE = 0.4
+"""A vessel is marked to where it is this share as dark as around its middle: a blurred edge is put at half height."""
 SMALLEST_PX = 12
 """Pieces of fewer pixels are not marked."""
 
@@ -36,7 +38,7 @@ def seen_vessel(vessel: NDArray[np.bool_], darkening: Picture, noise: Picture) -
         darkening: how many grey levels it takes from the noiseless picture. (rows, columns).
         noise: the noise of the picture, in grey levels. (rows, columns).
     """
-    from scipy.ndimage import binary_dilation, gaussian_filter, generate_binary_structure, label
+    from scipy.ndimage import binary_dilation, gaussian_filter, generate_binary_structure, label, maximum_filter
 
     unit = vessel.shape[0] / REFERENCE_SIZE
     seen = np.zeros(vessel.shape, dtype=bool)
@@ -45,8 +47,9 @@ def seen_vessel(vessel: NDArray[np.bool_], darkening: Picture, noise: Picture) -
         deviation = np.sqrt(gaussian_filter(averaged_noise**2, NOISE_REACH_PX * unit))
         stands_out = gaussian_filter(darkening, width * unit) >= LEAST_DEVIATIONS * deviation
         seen |= stands_out & (darkening >= LEAST_GREY)
-    around = generate_binary_structure(2, 2)
-    seen = binary_dilation(seen & vessel, around, max(1, round(JOINED_PX * unit)), mask=vessel)
+    around, joined = generate_binary_structure(2, 2), max(1, round(JOINED_PX * unit))
+    seen = binary_dilation(seen & vessel, around, joined, mask=vessel)
+    seen &= darkening >= EDGE_SHARE * maximum_filter(darkening, 2 * joined + 1)
     pieces, _ = label(seen, around)
     is_large = np.bincount(pieces.ravel()) >= SMALLEST_PX * unit**2
     is_large[0] = False
