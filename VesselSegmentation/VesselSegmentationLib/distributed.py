@@ -54,9 +54,10 @@ def is_first() -> bool:
 def process_group(device: str) -> Iterator[str]:
     """Join the processes that torchrun started, if it did; yields this process's device.
 
-    gloo carries data between processors, NCCL between graphics cards, of which each process takes one.
+    gloo carries data between processors, NCCL between graphics cards, of which each process takes one. Inside another
+    `process_group` nothing happens.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or _is_joined():
         yield device
         return
     if device.startswith("cuda"):
@@ -154,7 +155,7 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         """(N, C, H, W), normalized."""
         if not self.training or process_count() == 1:
             return super().forward(input)
-        values = input.float()
+        values = input.to(torch.promote_types(input.dtype, torch.float32))
         count = values.numel() // values.shape[1] * process_count()
         mean = _Summed.apply(values.sum(dim=(0, 2, 3))) / count  # type: ignore[no-untyped-call]
         centered = values - mean[:, None, None]
@@ -187,6 +188,5 @@ def with_global_statistics(network: nn.Module, device: torch.device) -> nn.Modul
 
 def _global_norm(former: nn.BatchNorm2d) -> GlobalBatchNorm2d:
     norm = GlobalBatchNorm2d(former.num_features, former.eps, former.momentum)
-    norm.load_state_dict(former.state_dict())
-    norm.to(former.weight.device)
+    norm.to(former.weight.device, former.weight.dtype).load_state_dict(former.state_dict())
     return norm

@@ -228,7 +228,7 @@ class EngineTraining(ABC, Generic[Report]):
         network: nn.Module = self._network
         if process_count() > 1:
             cards = [self.device] if self.device.type == "cuda" else None
-            network = nn.parallel.DistributedDataParallel(network, device_ids=cards, broadcast_buffers=False)
+            network = nn.parallel.DistributedDataParallel(network, device_ids=cards)
         rounds = math.ceil(self.limit / self._settings.validate_every) if math.isfinite(self.limit) else sys.maxsize
         trainer = SupervisedTrainer(
             device=self.device,
