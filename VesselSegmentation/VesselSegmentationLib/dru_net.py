@@ -22,18 +22,7 @@ import torch
 from monai.networks.blocks import Convolution, ResidualUnit, UpSample
 from torch import nn
 
-from VesselSegmentationLib.errors import InputError
-
-LEVELS = 4
-"""Residual blocks of the encoder, hence halvings of the picture."""
-SIDE_MULTIPLE = 2**LEVELS
-UPSAMPLING_MODES = ("nearest", "bilinear")
-
-
-def _whole_number(name: str, value: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise InputError(f"DRU-Net {name} {value!r} must be a whole number from 1 to {most}.")
-    return value
+from VesselSegmentationLib.dru_net_shape import DruNetShape
 
 
 def residual_block(in_channels: int, out_channels: int) -> ResidualUnit:
@@ -73,33 +62,18 @@ class DruNet(nn.Module):
         self, width: int = 32, in_channels: int = 1, out_channels: int = 1, upsampling_mode: str = "nearest"
     ) -> None:
         super().__init__()
-        self.width = _whole_number("width", width, 256)
-        self.in_channels = _whole_number("in_channels", in_channels, 64)
-        self.out_channels = _whole_number("out_channels", out_channels, 64)
-        if upsampling_mode not in UPSAMPLING_MODES:
-            raise InputError(f"DRU-Net up-sampling {upsampling_mode!r} must be one of {', '.join(UPSAMPLING_MODES)}.")
-        self.upsampling_mode = upsampling_mode
-        widths = [width * 2**level for level in range(LEVELS + 1)]
-        self.encoder = nn.ModuleList(
-            residual_block(before, after) for before, after in zip([in_channels, *widths], widths[:LEVELS])
-        )
+        self.shape = DruNetShape(width, in_channels, out_channels, upsampling_mode)
+        self.width, self.upsampling_mode = width, upsampling_mode
+        self.encoder = nn.ModuleList(residual_block(*channels) for channels in self.shape.encoder_channels())
         self.pool = nn.MaxPool2d(2)
-        self.bottleneck = residual_block(widths[LEVELS - 1], widths[LEVELS])
+        self.bottleneck = residual_block(*self.shape.widths[-2:])
         self.up = upsampling(upsampling_mode)
-        self.decoder = nn.ModuleList(
-            residual_block(widths[level + 1] + widths[level], widths[level]) for level in reversed(range(LEVELS))
-        )
+        self.decoder = nn.ModuleList(residual_block(*channels) for channels in self.shape.decoder_channels())
         self.head = Convolution(2, width, out_channels, kernel_size=1, conv_only=True)
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """Logits of the vessel class, one per pixel."""
-        if frames.ndim != 4 or frames.shape[1] != self.in_channels:
-            raise InputError(f"DRU-Net takes (N, {self.in_channels}, H, W), not a tensor of {tuple(frames.shape)}.")
-        if frames.shape[2] % SIDE_MULTIPLE or frames.shape[3] % SIDE_MULTIPLE:
-            raise InputError(
-                f"DRU-Net takes sides that are multiples of {SIDE_MULTIPLE}, not {tuple(frames.shape[2:])}; "
-                "resize the frame first (preprocessing.NetworkGrid)."
-            )
+        self.shape.check_input(tuple(frames.shape))
         maps = frames
         skipped: list[torch.Tensor] = []
         for block in self.encoder:
@@ -114,9 +88,4 @@ class DruNet(nn.Module):
 
     def hyper_parameters(self) -> dict[str, int | str]:
         """What rebuilds this network: `DruNet(**network.hyper_parameters())`."""
-        return {
-            "width": self.width,
-            "in_channels": self.in_channels,
-            "out_channels": self.out_channels,
-            "upsampling_mode": self.upsampling_mode,
-        }
+        return self.shape.hyper_parameters()

@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from VesselSegmentationLib.errors import InputError
-from VesselSegmentationLib.inference import fused, thread_count
+from VesselSegmentationLib.inference import thread_count
 from VesselSegmentationLib.metrics import THRESHOLD
 from VesselSegmentationLib.preprocessing import NETWORK_SIDE, NetworkGrid
+from VesselSegmentationLib.quick_dru_net import load_quick_dru_net, rearranged
+from VesselSegmentationLib.runtime import prepared
 from VesselSegmentationLib.weights import NetworkMetadata, load_network
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 Progress = Callable[[float, str], None]
 """Called with the share done (0 to 1) and a short text; may raise to stop."""
 
@@ -31,23 +32,31 @@ class VesselSegmenter:
         threads: int | None = None,
         precision: str = "float32",
         side: int = NETWORK_SIDE,
+        runtime: str = "torch",
     ) -> None:
         """Use `network` (logits (1, 1, side, side) from frames of that shape) for inference.
 
         Args:
             device: "cpu" or "cuda".
-            threads: of torch while segmenting; None leaves the process's number alone.
-            precision: "float32", or "bfloat16", which is twice as fast on processors that compute in it (AVX-512 BF16,
-                AMX, recent GPUs), slower on others, and changes probabilities by about 0.01.
+            threads: while segmenting; None leaves the process's number alone.
+            precision: "float32", the same on every computer; "bfloat16", twice as fast on CPUs that compute in it
+                (AVX-512 BF16, AMX), slower on others, and changes probabilities by about 0.01; or "auto": bfloat16 on
+                CPUs that compute in it.
+            runtime: "torch", "openvino", or "auto": OpenVINO where it is installed and the device is the CPU.
         """
-        if precision not in PRECISIONS:
-            raise InputError(f"The precision {precision!r} must be one of {', '.join(PRECISIONS)}.")
         self.device, self.threads, self.side = _device(device), threads, side
         self.metadata: NetworkMetadata | None = None
-        self.network = network.eval()
-        self.dtype = PRECISIONS[precision]
-        self._quick: nn.Module = fused(network).to(device=self.device, dtype=self.dtype)
-        self._quick.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._folder: Path | None = None
+        self._network = network.eval()
+        self._runtime = prepared(
+            rearranged(network),
+            (torch.zeros(1, 1, side, side),),
+            runtime,
+            device=str(self.device),
+            threads=threads,
+            precision=precision,
+        )
+        self.runtime, self.precision = self._runtime.name, self._runtime.precision
 
     @classmethod
     def from_folder(
@@ -56,23 +65,29 @@ class VesselSegmenter:
         device: str = "cpu",
         threads: int | None = None,
         precision: str = "float32",
+        runtime: str = "torch",
     ) -> VesselSegmenter:
         """The network saved in `folder`, or the shipped one when None. Raises WeightsError when it cannot be used."""
         if folder is None:
             from VesselSegmentationLib.resources import segmentation_network_folder
 
             folder = segmentation_network_folder()
-        network, metadata = load_network(folder, "DruNet")
-        segmenter = cls(network, device, threads, precision)
-        segmenter.metadata = metadata
+        quick, metadata = load_quick_dru_net(folder)
+        segmenter = cls(quick, device, threads, precision, runtime=runtime)
+        segmenter.metadata, segmenter._folder = metadata, Path(folder)
         return segmenter
+
+    @property
+    def network(self) -> nn.Module:
+        """The network as it was trained, for looking into it; loaded on first use."""
+        if self._folder is not None:
+            self._network, self._folder = load_network(self._folder, "DruNet")[0], None
+        return self._network
 
     def network_probability(self, network_input: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probability of vessel on the network's own square, from its standardized input; both (side, side)."""
-        tensor = torch.from_numpy(network_input)[None, None].contiguous(memory_format=torch.channels_last)
-        with thread_count(self.threads), torch.inference_mode():
-            logits = self._quick(tensor.to(device=self.device, dtype=self.dtype))
-            probability: NDArray[np.float32] = logits[0, 0].float().sigmoid().cpu().numpy()
+        logits = torch.from_numpy(self._runtime(network_input[None, None])[0, 0])
+        probability: NDArray[np.float32] = logits.sigmoid().numpy()
         return probability
 
     def probability(self, frame: ArrayLike) -> NDArray[np.float32]:
@@ -98,7 +113,10 @@ class VesselSegmenter:
         threshold: float = THRESHOLD,
         progress: Progress | None = None,
     ) -> NDArray[np.bool_]:
-        """Masks (N, rows, columns) of the frames of one run."""
+        """Masks (N, rows, columns) of the frames of one run.
+
+        One frame after the other: batches were measured to be no quicker per frame on a CPU.
+        """
         if not len(frames):
             raise InputError("The run has no frame to segment.")
         masks = []

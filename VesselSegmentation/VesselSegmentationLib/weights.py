@@ -178,9 +178,7 @@ def load_network(folder: Path | str, network: str | None = None) -> tuple[nn.Mod
     Raises WeightsError when a file is missing, changed, or belongs to another network.
     """
     folder = Path(folder)
-    metadata = load_metadata(folder)
-    if network is not None and metadata.network != network:
-        raise WeightsError(f"{folder} holds the network {metadata.network!r}, not {network!r}: choose another folder.")
+    metadata = _expected_metadata(folder, network)
     module = _built(metadata, folder)
     tensors = _checked_tensors(folder / WEIGHTS_FILE, metadata.sha256)
     expected = module.state_dict()
@@ -190,6 +188,23 @@ def load_network(folder: Path | str, network: str | None = None) -> tuple[nn.Mod
         )
     module.load_state_dict({name: value.to(expected[name].dtype) for name, value in tensors.items()})
     return module.eval(), metadata
+
+
+def load_tensors(folder: Path | str, network: str) -> tuple[dict[str, torch.Tensor], NetworkMetadata]:
+    """The weights by name, as stored, and the metadata, without building the network that they are for.
+
+    Raises WeightsError when a file is missing, changed, or belongs to another network than the named one.
+    """
+    folder = Path(folder)
+    metadata = _expected_metadata(folder, network)
+    return _checked_tensors(folder / WEIGHTS_FILE, metadata.sha256), metadata
+
+
+def _expected_metadata(folder: Path, network: str | None) -> NetworkMetadata:
+    metadata = load_metadata(folder)
+    if network is not None and metadata.network != network:
+        raise WeightsError(f"{folder} holds the network {metadata.network!r}, not {network!r}: choose another folder.")
+    return metadata
 
 
 def _built(metadata: NetworkMetadata, folder: Path) -> nn.Module:

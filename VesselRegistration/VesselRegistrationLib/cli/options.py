@@ -150,12 +150,42 @@ def device_of(options: argparse.Namespace) -> str:
     return str(wanted)
 
 
-def load_segmenter(options: argparse.Namespace) -> VesselSegmenter:
-    """The segmentation network of the options."""
+def add_runtime(parser: argparse.ArgumentParser) -> None:
+    """--runtime and --precision."""
+    parser.add_argument(
+        "--runtime",
+        choices=["auto", "torch", "openvino"],
+        default="auto",
+        help="what computes the network; auto: OpenVINO where it is installed and there are frames enough for it to "
+        "pay, else torch (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="auto: bfloat16 on CPUs that compute in it (default: %(default)s)",
+    )
+
+
+def load_segmenter(options: argparse.Namespace, frames: int | None = None) -> VesselSegmenter:
+    """The segmentation network of the options.
+
+    Commands without `add_runtime` get torch and float32, which give the same numbers on every computer.
+
+    Args:
+        frames: how many will be segmented; None: one or a few.
+    """
+    from VesselSegmentationLib.runtime import runtime_choice
     from VesselSegmentationLib.segmenter import VesselSegmenter
 
     set_threads(options.threads)
-    return VesselSegmenter.from_folder(options.segmentation_network, device_of(options))
+    device = device_of(options)
+    return VesselSegmenter.from_folder(
+        options.segmentation_network,
+        device,
+        precision=getattr(options, "precision", "float32"),
+        runtime=runtime_choice(getattr(options, "runtime", "torch"), device, frames or 1),
+    )
 
 
 def load_matcher(options: argparse.Namespace) -> AffineMatcher:

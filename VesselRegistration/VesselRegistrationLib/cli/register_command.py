@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=int, default=80, help="improvement steps after the network; 0: as in the paper")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
+    shared.add_runtime(parser)
     shared.add_networks(parser)
 
 
@@ -122,7 +123,8 @@ def pose_with_table(start: NDArray[np.float64], xray: XRayRun, frame: int) -> ND
 def _segment(options: argparse.Namespace, xray: XRayRun) -> Segment:
     """The network, or a function that returns the given mask."""
     if options.mask is None:
-        return shared.load_segmenter(options).probability
+        frames = xray.frame_count if options.all_frames else min(FRAMES_TRIED, xray.frame_count)
+        return shared.load_segmenter(options, frames).probability
     from VesselRegistrationLib.xray_reading import read_xray_run
 
     mask = read_xray_run(options.mask).frames[0] > 0

@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--arrays", action="store_true", help="also write the results of all frames as NumPy arrays")
     shared.add_device(parser)
+    shared.add_runtime(parser)
     shared.add_networks(parser, matching=False)
 
 
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--threshold {options.threshold:g} must lie between 0 and 1.")
     names = _names(options)
     progress.report(0, "loading the network")
-    segmenter = shared.load_segmenter(options)
+    segmenter = shared.load_segmenter(options, len(names))
     folder = prepare_output_folder(options.output)
     shares: dict[str, float] = {}
     arrays: dict[str, list[NDArray[np.generic]]] = {}
@@ -78,6 +79,8 @@ def run(options: argparse.Namespace) -> int:
         "threshold": options.threshold,
         "network": segmenter.metadata.sha256 if segmenter.metadata else None,
         "device": str(segmenter.device),
+        "runtime": segmenter.runtime,
+        "precision": segmenter.precision,
         "vesselShare": shares,
     }
     write_atomically(folder / "segmentation.json", json.dumps(document, indent=2) + "\n")
@@ -92,7 +95,6 @@ def _results(
     """The segmenter, which goes on without the graphics card when that is full, and the asked pictures of a frame."""
     import torch
 
-    from VesselSegmentationLib.attention import attention_map
     from VesselSegmentationLib.segmenter import VesselSegmenter
 
     try:
@@ -100,12 +102,14 @@ def _results(
     except torch.OutOfMemoryError:
         if options.device != "auto":
             raise InputError("The graphics card has too little free memory: use --device cpu.") from None
-        segmenter = VesselSegmenter.from_folder(options.segmentation_network, "cpu")
+        segmenter = VesselSegmenter.from_folder(options.segmentation_network, "cpu", precision=options.precision)
         probability = segmenter.probability(frame)
     results: dict[str, NDArray[np.generic]] = {"masks": probability >= options.threshold}
     if options.probability:
         results["probability"] = probability
     if options.attention:
+        from VesselSegmentationLib.attention import attention_map
+
         results["attention"] = attention_map(segmenter.network, frame)
     return segmenter, results
 
