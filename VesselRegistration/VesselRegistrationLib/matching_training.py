@@ -169,8 +169,9 @@ class MatchingTraining(EngineTraining[dict[str, Any]]):
         self.chosen, self.held_out = pool.split()
         if not len(self.chosen) or not len(self.held_out):
             raise InputError("The pool holds too few views with vessels: give it more patients.")
-        network, self.settings = network_to_train(settings)
-        super().__init__(network, self._optimizer_of, self.settings, settings.iterations or math.inf, folder)
+        self.settings = settings = resolved(settings)
+        network = network_to_train(settings)
+        super().__init__(network, self._optimizer_of, settings, settings.iterations or math.inf, folder)
 
     def _optimizer_of(self, network: torch.nn.Module) -> torch.optim.Optimizer:
         return torch.optim.AdamW(network.parameters(), self.settings.learning_rate, weight_decay=1e-4)
@@ -266,17 +267,25 @@ class MatchingTraining(EngineTraining[dict[str, Any]]):
         return report
 
 
-def network_to_train(settings: MatchingTrainingSettings) -> tuple[AffineCnn, MatchingTrainingSettings]:
-    """A new network by the settings' seed, or the one to start from; and the settings with its size.
+def resolved(settings: MatchingTrainingSettings) -> MatchingTrainingSettings:
+    """The settings with the size of the network to start from.
 
     Raises WeightsError when `settings.start` holds no affine CNN.
     """
-    torch.manual_seed(settings.seed)
     if settings.start is None:
-        return AffineCnn(settings.network), settings
+        return settings
     network, _metadata = load_network(settings.start, NAME)
     assert isinstance(network, AffineCnn)
-    return network, dataclasses.replace(settings, network=network.settings)
+    return dataclasses.replace(settings, network=network.settings)
+
+
+def network_to_train(settings: MatchingTrainingSettings) -> AffineCnn:
+    """A new network by the settings' seed, or the one to start from."""
+    torch.manual_seed(settings.seed)
+    network = AffineCnn(settings.network)
+    if settings.start is not None:
+        network.load_state_dict(load_network(settings.start, NAME)[0].state_dict())
+    return network
 
 
 def scores_of(rows: Tensor) -> dict[str, Any]:

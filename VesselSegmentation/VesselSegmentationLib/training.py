@@ -119,12 +119,11 @@ class SegmentationTraining(EngineTraining[TrainingReport]):
         if len(validation) < process_count():
             raise InputError(f"{process_count()} processes need a frame each to validate on: {len(validation)} found.")
         self.dataset, self.held_out = Samples(dataset), Samples(validation)
-        self.network, self.settings = network_to_train(settings)
+        self.settings = settings = resolved(settings)
+        self.network = network_to_train(settings)
         self.augmentation = Augmentation() if settings.augment else None
         limit = settings.iteration_limit(len(dataset))
-        super().__init__(
-            self.network, lambda network: optimizer_of(network, settings), self.settings, limit, output_folder
-        )
+        super().__init__(self.network, lambda network: optimizer_of(network, settings), settings, limit, output_folder)
 
     def batches(self) -> Iterable[dict[str, torch.Tensor]]:
         """Frames and masks, read by MONAI's loader."""
@@ -217,18 +216,25 @@ def _vessel(logits: torch.Tensor) -> NDArray[np.bool_]:
     return vessel
 
 
-def network_to_train(settings: SegmentationTrainingSettings) -> tuple[DruNet, SegmentationTrainingSettings]:
-    """A new network by the settings' seed, or the one to start from; and the settings with its width.
+def resolved(settings: SegmentationTrainingSettings) -> SegmentationTrainingSettings:
+    """The settings with the width and up-sampling of the network to start from.
 
     Raises WeightsError when `settings.start` holds no DRU-Net.
     """
-    torch.manual_seed(settings.seed)
     if settings.start is None:
-        return DruNet(width=settings.width, upsampling_mode=settings.upsampling_mode), settings
+        return settings
     network, _metadata = load_network(settings.start, NAME)
     assert isinstance(network, DruNet)
-    changes = {"width": network.width, "upsampling_mode": network.upsampling_mode}
-    return network, dataclasses.replace(settings, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(settings, width=network.width, upsampling_mode=network.upsampling_mode)
+
+
+def network_to_train(settings: SegmentationTrainingSettings) -> DruNet:
+    """A new network by the settings' seed, or the one to start from."""
+    torch.manual_seed(settings.seed)
+    network = DruNet(width=settings.width, upsampling_mode=settings.upsampling_mode)
+    if settings.start is not None:
+        network.load_state_dict(load_network(settings.start, NAME)[0].state_dict())
+    return network
 
 
 def optimizer_of(network: torch.nn.Module, settings: SegmentationTrainingSettings) -> torch.optim.Optimizer:

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from VesselSegmentationLib.training_handlers import Progress
 
 SEGMENTATION_RECIPES = {"recommended": "recommended", "paper-lower": "paper_lower", "paper-upper": "paper_upper"}
-COMMON_CHANGES = ("minutes", "iterations", "learning_rate", "batch_size", "patience", "start", "tensorboard")
+COMMON_CHANGES = (
+    *("minutes", "iterations", "learning_rate", "batch_size", "patience", "start", "tensorboard"),
+    "checkpoint_minutes",
+)
 SEGMENTATION_CHANGES = (
     *COMMON_CHANGES,
     *("epochs", "field_of_view", "loss", "optimizer", "width", "workers", "validate_every"),
@@ -91,6 +94,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tensorboard", action="store_true", default=None, help="write events for TensorBoard to OUTPUT/tensorboard"
     )
+    parser.add_argument(
+        "--checkpoint-minutes", type=float, help="how often the state is saved to go on from after a kill (default: 2)"
+    )
     parser.add_argument("--workers", type=int, help="segmentation: processes that read frames ahead (default: 0)")
     shared.add_device(parser)
     parser.add_argument("--seed", type=int, default=1)
@@ -115,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _segmentation(options: argparse.Namespace, folder: Path, device: str) -> None:
     from VesselSegmentationLib.datasets import FolderDataset, PoolDataset
-    from VesselSegmentationLib.training import SegmentationTraining
+    from VesselSegmentationLib.training import SegmentationTraining, resolved
     from VesselSegmentationLib.training_settings import SegmentationTrainingSettings
 
     if options.recipe not in SEGMENTATION_RECIPES:
@@ -125,7 +131,8 @@ def _segmentation(options: argparse.Namespace, folder: Path, device: str) -> Non
     changes = _changes(options, SEGMENTATION_CHANGES, device)
 
     def settings_of(cell: dict[str, Any]) -> SegmentationTrainingSettings:
-        return SegmentationTrainingSettings.preset(SEGMENTATION_RECIPES[options.recipe], **{**changes, **cell})
+        recipe = SEGMENTATION_RECIPES[options.recipe]
+        return resolved(SegmentationTrainingSettings.preset(recipe, **{**changes, **cell}))
 
     settings_of({})  # what makes no sense is refused before a pool is made
     cells = _cells(options, SegmentationTrainingSettings)
@@ -162,7 +169,12 @@ def _segmentation_numbers(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def _matching(options: argparse.Namespace, folder: Path, device: str) -> None:
-    from VesselRegistrationLib.matching_training import MatchingPool, MatchingTraining, MatchingTrainingSettings
+    from VesselRegistrationLib.matching_training import (
+        MatchingPool,
+        MatchingTraining,
+        MatchingTrainingSettings,
+        resolved,
+    )
 
     _refuse_options_for_segmentation(options)
     changes = _changes(options, COMMON_CHANGES, device)
@@ -175,7 +187,7 @@ def _matching(options: argparse.Namespace, folder: Path, device: str) -> None:
         if options.width:
             network = dataclasses.replace(settings.network, width=options.width)
             settings = dataclasses.replace(settings, network=network)
-        return settings
+        return resolved(settings)
 
     settings_of({})
     cells = _cells(options, MatchingTrainingSettings)
