@@ -111,7 +111,8 @@ class Interruption:
         with ExitStack() as restored:
             if threading.current_thread() is threading.main_thread():
                 for number in (signal.SIGINT, signal.SIGTERM):
-                    restored.callback(signal.signal, number, signal.signal(number, self._ask))
+                    former = signal.signal(number, self._ask)  # None: not Python's own
+                    restored.callback(signal.signal, number, signal.SIG_DFL if former is None else former)
             yield
 
 

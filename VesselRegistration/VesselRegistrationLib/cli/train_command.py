@@ -107,15 +107,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Make or open the data, train, say what came out."""
     from VesselRegistrationLib.registration_files import prepare_output_folder
-    from VesselSegmentationLib.distributed import process_group
+    from VesselSegmentationLib.distributed import is_first, process_group, wait_for_all
 
-    folder = prepare_output_folder(options.output)
     shared.set_threads(options.threads)
     if options.start is not None and options.width is not None:
         raise InputError("--start says how wide the network is; leave --width out.")
     with process_group(shared.device_of(options)) as device:
+        if is_first():
+            prepare_output_folder(options.output)
+        wait_for_all()
         train = _matching if options.network == "matching" else _segmentation
-        train(options, folder, device)
+        train(options, options.output, device)
     return DONE
 
 
