@@ -4,6 +4,7 @@
     decoder        never concatenates: a convolution of concatenated maps is the sum of one convolution of each
     up-sampling    a 3x3 convolution of maps doubled by repetition is a transposed 4x4 convolution of stride 2, which
                    does with 4 products where the convolution takes 9; a 1x1 convolution is done before the doubling
+    one channel    enters twice, once with weights 0: torch loses the layout channels last on maps of one channel
     libraries      torch alone; importing MONAI takes longer than segmenting dozens of frames
 
 The logits agree with those of `DruNet` up to rounding. It cannot be trained.
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from VesselSegmentationLib.dru_net_shape import DruNetShape
@@ -44,8 +45,10 @@ class QuickDruNet(nn.Module):
         super().__init__()
         self.shape = shape
         left = {name: value.float() for name, value in weights.items() if not name.endswith("num_batches_tracked")}
+        self._spare = 1 if shape.in_channels == 1 else 0
         self.encoder = nn.ModuleList(
-            _Block(left, f"encoder.{index}", *channels) for index, channels in enumerate(shape.encoder_channels())
+            _Block(left, f"encoder.{index}", *channels, spare=0 if index else self._spare)
+            for index, channels in enumerate(shape.encoder_channels())
         )
         self.pool = nn.MaxPool2d(2)
         self.bottleneck = _Block(left, "bottleneck", shape.widths[-2], shape.widths[-1])
@@ -65,7 +68,7 @@ class QuickDruNet(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Logits of the vessel class, one per pixel."""
-        maps = frames
+        maps = torch.cat([frames, frames], dim=1) if self._spare else frames
         skipped: list[Tensor] = []
         for block in self.encoder:
             maps = block(maps)
@@ -102,15 +105,18 @@ def rearranged(network: nn.Module) -> nn.Module:
 
 
 class _Block(nn.Module):
-    """`residual_block` of dru_net."""
+    """`residual_block` of dru_net. So many spare channels more come in, which change nothing."""
 
-    def __init__(self, left: dict[str, Tensor], name: str, before: int, after: int) -> None:
+    def __init__(self, left: dict[str, Tensor], name: str, before: int, after: int, spare: int = 0) -> None:
         super().__init__()
-        self.first = _convolution(*_folded(left, f"{name}.conv.unit0", before, after))
+        kernel, bias = _folded(left, f"{name}.conv.unit0", before, after)
+        self.first = _convolution(_widened(kernel, spare), bias)
         self.second = _convolution(*_folded(left, f"{name}.conv.unit1", after, after))
-        self.residual = (
-            nn.Identity() if before == after else _convolution(*_taken(left, f"{name}.residual", before, after, 1))
-        )
+        if before == after:
+            self.residual = _convolution(_widened(torch.eye(after)[:, :, None, None], spare), None)
+        else:
+            kernel, bias = _taken(left, f"{name}.residual", before, after, 1)
+            self.residual = _convolution(_widened(kernel, spare), bias)
 
     def forward(self, maps: Tensor) -> Tensor:
         inner = self.second(self.first(maps).relu_()).relu_()
@@ -165,6 +171,10 @@ def _one(left: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
     if found is None or tuple(found.shape) != shape:
         raise WeightsError(f"The weights {name} are {'missing' if found is None else tuple(found.shape)}, not {shape}.")
     return found
+
+
+def _widened(kernel: Tensor, spare: int) -> Tensor:
+    return pad(kernel, (0, 0, 0, 0, 0, spare))
 
 
 def _convolution(kernel: Tensor, bias: Tensor | None) -> nn.Conv2d:
