@@ -146,6 +146,25 @@ def test_segment_writes_a_mask_per_frame_of_a_run(case: Path, tmp_path: Path, ne
         assert len(list((tmp_path / name).glob("*.png"))) == 3
 
 
+def test_segment_says_what_computed_the_masks(case: Path, tmp_path: Path, networks: list[str]) -> None:
+    options = [*networks[:2], *networks[4:]]
+    chosen = ("--runtime", "torch", "--precision", "float32")
+    assert run("segment", "--xray", case / "run.dcm", "--output", tmp_path, *chosen, *options) == 0
+    document = json.loads((tmp_path / "segmentation.json").read_text())
+    assert (document["runtime"], document["precision"]) == ("torch", "float32")
+
+
+def test_a_runtime_that_is_not_installed_is_refused_with_the_command_that_installs_it(
+    case: Path, tmp_path: Path, networks: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("VesselSegmentationLib.runtime.openvino_is_installed", lambda: False)
+    options = [*networks[:2], *networks[4:]]
+    assert run("segment", "--xray", case / "run.dcm", "--output", tmp_path, "--runtime", "openvino", *options) == 2
+    message = capsys.readouterr().err
+    assert "pip install openvino" in message
+    assert message.count("\n") == 1
+
+
 def test_register_writes_the_report_the_pictures_and_the_model(
     case: Path, tmp_path: Path, networks: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
