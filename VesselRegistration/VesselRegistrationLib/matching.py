@@ -2,11 +2,14 @@
 
 The moving image is the model's silhouette inside the region of interest, the fixed image the vessel mask. The affine
 CNN proposes a matrix; so do a search over shifts, turns and sizes and the projection as it lies. All proposals are
-improved by a few dozen steps on the multi-scale Dice loss with a prior on the matrix, and the best one is kept.
+improved by a few steps on the multi-scale Dice loss with a prior on the matrix, small pictures first, and the best one
+is kept. How well the picture fixes it is worked out from the curvature of what was minimized.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +21,19 @@ from torch import Tensor
 from VesselRegistrationLib.affine import RegionOfInterest, decompose, pixels_to_normalized
 from VesselRegistrationLib.affine_cnn import AffineCnn
 from VesselRegistrationLib.c_arm import FloatArray
-from VesselRegistrationLib.matching_loss import match_objective
+from VesselRegistrationLib.matching_ambiguity import Ambiguity, ambiguity_of
+from VesselRegistrationLib.matching_descent import descend
+from VesselRegistrationLib.matching_objective import (
+    USUAL_PRIOR,
+    MatchObjective,
+    Picture,
+    Prior,
+    average,
+    matrices_of,
+    numbers_of,
+)
 from VesselRegistrationLib.matching_start import searched_starts
-from VesselRegistrationLib.spatial_transformer import warp, warp_normalized
+from VesselRegistrationLib.spatial_transformer import warp
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.metrics import Overlap, overlap_metrics
 from VesselSegmentationLib.preprocessing import NetworkGrid
@@ -29,6 +42,18 @@ POOR_DSC = 0.3
 """Below this Dice the two pictures hardly share anything and the match is refused."""
 SUSPECT_ANISOTROPY = 1.25
 """A stretch ratio beyond this cannot come from a small error of the view."""
+MATCH_SIDE = 128
+"""Rows and columns of the pictures that a match is improved on, whatever the frame's."""
+COARSE_FACTOR = 2
+"""All proposals are first improved on pictures averaged by this factor; the best ones then on the whole ones."""
+KEPT_PROPOSALS = 2
+COARSE_STEP_SHARE = 2 / 3
+"""Of the steps, on the small pictures."""
+COARSE_SCALE = (0.1, 0.1, 0.05, 0.05, 0.04, 0.04)
+FINE_SCALE = (0.03, 0.03, 0.03, 0.03, 0.012, 0.012)
+"""First reach of a step: rotation, logarithm of the scale, stretch, shear, and shift as a share of the side."""
+AMBIGUOUS_SHARE = 0.04
+"""A match that the picture fixes to no better than this share of its longer side is warned about."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +63,10 @@ class MatchSettings:
     use_network: bool = True
     searched_starts: int = 4
     """Proposals taken from the search over shifts, turns and sizes; 0: none."""
-    steps: int = 80
+    steps: int = 24
     """Improvement steps per proposal; 0 leaves the network's matrix as it is, as in the paper."""
-    step_size: float = 0.02
-    prior_weight: float = 0.05
-    """Weight of `prior_loss` beside the Dice loss."""
+    prior: Prior = USUAL_PRIOR
+    """What keeps the match physical."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +83,17 @@ class AffineMatch:
     """(rows, columns): the silhouette where the match puts it."""
     start: str
     """Which proposal it grew from: `network`, `search` or `projection`."""
+    ambiguity: Ambiguity
+    """How well the picture fixes the match."""
     warnings: tuple[str, ...]
 
 
 class AffineMatcher:
     """Matches with a trained affine CNN; without one (None), from the other starts alone."""
 
-    def __init__(self, network: AffineCnn | None, side: int = 128) -> None:
+    def __init__(self, network: AffineCnn | None) -> None:
         self.network = network.eval() if network is not None else None
-        self.side = network.settings.input_size if network is not None else side
+        self.side = network.settings.input_size if network is not None else MATCH_SIDE
 
     @classmethod
     def from_folder(cls, folder: Path | str) -> AffineMatcher:
@@ -89,12 +115,13 @@ class AffineMatcher:
         """
         moving_frame = _inside(silhouette, roi)
         _check_pictures(moving_frame, vessels, roi)
-        grid = NetworkGrid.of(moving_frame, self.side)
-        moving, fixed = (_as_batch(grid.coverage_to_network(picture)) for picture in (moving_frame, vessels))
-        matrices, names = self._starts(moving, fixed, settings)
-        matrix, best = _improve(moving, fixed, matrices, settings)
-        projection_to_frame = to_frame_pixels(matrix, grid)
-        warped = warp_mask(moving_frame, projection_to_frame)
+        grid = NetworkGrid.of(moving_frame, MATCH_SIDE)
+        moving, fixed = (_floats(grid.coverage_to_network(picture)) for picture in (moving_frame, vessels))
+        with _one_thread():
+            starts, names = self._starts(moving, fixed, moving_frame, vessels, settings, grid)
+            matrix, best, ambiguity = _improved(moving, fixed, starts, settings, 1 / grid.frame_to_network()[0, 0])
+            projection_to_frame = grid.network_to_frame() @ matrix @ grid.frame_to_network()
+            warped = warp_mask(moving_frame, projection_to_frame)
         overlap = overlap_metrics(warped, np.asarray(vessels) >= 0.5)
         return AffineMatch(
             moving_to_fixed=projection_to_frame @ roi.to_frame(),
@@ -102,28 +129,52 @@ class AffineMatcher:
             overlap=overlap,
             warped=warped,
             start=names[best],
-            warnings=_warnings(projection_to_frame, overlap),
+            ambiguity=ambiguity,
+            warnings=_warnings(projection_to_frame, overlap, ambiguity, max(warped.shape)),
         )
 
-    def _starts(self, moving: Tensor, fixed: Tensor, settings: MatchSettings) -> tuple[Tensor, list[str]]:
-        """Proposed matrices (K, 3, 3), normalized, and where each comes from."""
-        matrices, names = [torch.eye(3)[None]], ["projection"]
-        if settings.searched_starts:
-            found = searched_starts(moving, fixed, settings.searched_starts)
-            matrices.append(found)
-            names += ["search"] * len(found)
+    def _starts(
+        self,
+        moving: Picture,
+        fixed: Picture,
+        silhouette: NDArray[np.bool_],
+        vessels: NDArray[np.generic],
+        settings: MatchSettings,
+        grid: NetworkGrid,
+    ) -> tuple[FloatArray, list[str]]:
+        """Proposed matrices (K, 3, 3) in the match's pixels, and where each comes from."""
+        proposed: list[tuple[str, FloatArray]] = []
         if self.network is not None and settings.use_network:
-            with torch.inference_mode():
-                proposed = self.network(moving, fixed)
-                if settings.searched_starts:
-                    best = matrices[1][:1]
-                    closer = warp_normalized(moving, best, (self.side, self.side))
-                    proposed = torch.cat([proposed, self.network(closer, fixed) @ best])
-            matrices.append(proposed.clone())
-            names += ["network"] * len(proposed)
-        if settings.steps == 0 and "network" in names:
-            return matrices[-1][:1], ["network"]
-        return torch.cat(matrices), names
+            on_frame = self._proposal(silhouette, vessels)
+            proposed.append(("network", grid.frame_to_network() @ on_frame @ grid.network_to_frame()))
+            if settings.steps == 0:
+                return proposed[0][1][None], ["network"]
+        proposed.append(("projection", np.eye(3)))
+        if settings.searched_starts:
+            small = [average(picture, COARSE_FACTOR) for picture in (moving, fixed)]
+            found = _grown(searched_starts(small[0], small[1], settings.searched_starts, settings.prior))
+            proposed += [("search", matrix) for matrix in found]
+        return np.array([matrix for _name, matrix in proposed]), [name for name, _matrix in proposed]
+
+    def _proposal(self, silhouette: NDArray[np.bool_], vessels: NDArray[np.generic]) -> FloatArray:
+        """The network's matrix (3, 3), in the frame's pixels."""
+        assert self.network is not None
+        grid = NetworkGrid.of(silhouette, self.side)
+        pictures = (_as_batch(grid.coverage_to_network(picture)) for picture in (silhouette, vessels))
+        with torch.inference_mode():
+            matrix = self.network(*pictures)[0]
+        return to_frame_pixels(matrix, grid)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The pictures are small: sharing the work out takes longer than doing it, most of all on a busy computer."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def to_frame_pixels(matrix: Tensor, grid: NetworkGrid) -> FloatArray:
@@ -176,55 +227,66 @@ def _as_batch(picture: NDArray[np.float32]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(picture, dtype=np.float32))[None, None]
 
 
-def _improve(moving: Tensor, fixed: Tensor, starts: Tensor, settings: MatchSettings) -> tuple[Tensor, int]:
-    """All starts improved side by side; the best matrix (3, 3) and the index of its start."""
-    count, size = len(starts), (moving.shape[2], moving.shape[3])
-    movings, fixeds = moving.expand(count, -1, -1, -1), fixed.expand(count, -1, -1, -1)
-    center = _centroid(moving)
-    # Turns and sizes act about the model's own middle, so that they do not also shift it.
-    parameters = _about(starts, center).clone().requires_grad_(True)
-    optimizer = torch.optim.Adam([parameters], lr=settings.step_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(settings.steps, 1), eta_min=1e-4)
-
-    def losses() -> tuple[Tensor, Tensor]:
-        matrices = _around(parameters, center)
-        warped = warp_normalized(movings, matrices, size)
-        return match_objective(warped, fixeds, matrices, settings.prior_weight), matrices
-
-    for _ in range(settings.steps):
-        optimizer.zero_grad()
-        losses()[0].sum().backward()
-        optimizer.step()
-        schedule.step()
-    with torch.no_grad():
-        loss, matrices = losses()
-    best = int(loss.argmin())
-    return matrices[best].detach(), best
+def _floats(picture: NDArray[np.generic]) -> Picture:
+    return np.ascontiguousarray(picture, dtype=np.float32)
 
 
-def _centroid(picture: Tensor) -> Tensor:
-    """Normalized (x, y) of the middle of a (1, 1, S, S) picture."""
-    side = picture.shape[-1]
-    axis = (torch.arange(side) * 2 + 1) / side - 1
-    weight = picture[0, 0] / picture.sum()
-    return torch.stack([(weight.sum(0) * axis).sum(), (weight.sum(1) * axis).sum()])
+def _grown(matrices: FloatArray) -> FloatArray:
+    """Matrices (K, 3, 3) in pixels of the small pictures, in those of the whole ones."""
+    grow = _growth()
+    return np.asarray(grow @ matrices @ np.linalg.inv(grow))
 
 
-def _about(matrices: Tensor, center: Tensor) -> Tensor:
-    """Six numbers (K, 2, 3): the linear part, and where the center goes relative to where it was."""
-    shift = matrices[:, :2, :2] @ center + matrices[:, :2, 2] - center
-    return torch.cat([matrices[:, :2, :2], shift[:, :, None]], dim=2)
+def _shrunk(matrices: FloatArray) -> FloatArray:
+    """Inverse of `_grown`."""
+    grow = _growth()
+    return np.asarray(np.linalg.inv(grow) @ matrices @ grow)
 
 
-def _around(parameters: Tensor, center: Tensor) -> Tensor:
-    """Inverse of `_about`: (K, 3, 3)."""
-    linear = parameters[:, :, :2]
-    shift = parameters[:, :, 2] + center - linear @ center
-    last = parameters.new_tensor([0.0, 0.0, 1.0]).expand(len(parameters), 1, 3)
-    return torch.cat([torch.cat([linear, shift[:, :, None]], dim=2), last], dim=1)
+def _growth() -> FloatArray:
+    factor, edge = float(COARSE_FACTOR), (COARSE_FACTOR - 1) / 2
+    return np.array([[factor, 0.0, edge], [0.0, factor, edge], [0.0, 0.0, 1.0]])
 
 
-def _warnings(projection_to_frame: FloatArray, overlap: Overlap) -> tuple[str, ...]:
+def _improved(
+    moving: Picture, fixed: Picture, starts: FloatArray, settings: MatchSettings, to_frame: float
+) -> tuple[FloatArray, int, Ambiguity]:
+    """The best matrix (3, 3) in the pictures' pixels, the index of its start, and how well it is fixed.
+
+    `to_frame` is how many of the frame's pixels one of theirs is wide.
+    """
+    coarse_steps = round(COARSE_STEP_SHARE * settings.steps)
+    indices = np.arange(len(starts))
+    if settings.steps and len(starts) > 1:
+        coarse = MatchObjective(average(moving, COARSE_FACTOR), average(fixed, COARSE_FACTOR), settings.prior)
+        numbers = numbers_of(_shrunk(starts), coarse.middle)
+        numbers, values = descend(coarse, numbers, _scale(COARSE_SCALE, coarse.side), coarse_steps)
+        indices = values.argsort(kind="stable")[:KEPT_PROPOSALS]
+        starts = _grown(matrices_of(numbers[indices], coarse.middle))
+    fine = MatchObjective(moving, fixed, settings.prior)
+    numbers = numbers_of(starts, fine.middle)
+    if settings.steps:
+        scale = _scale(FINE_SCALE, fine.side)
+        numbers, values = descend(fine, numbers, scale, settings.steps - coarse_steps)
+        best = int(values.argmin())
+        matrix = matrices_of(numbers[best : best + 1], fine.middle)[0]
+    else:
+        best, matrix = 0, starts[0]
+    return matrix, int(indices[best]), ambiguity_of(fine, numbers[best], to_frame, _points(moving))
+
+
+def _scale(shares: tuple[float, ...], side: int) -> FloatArray:
+    return np.array([*shares[:4], *(share * side for share in shares[4:])])
+
+
+def _points(picture: Picture, most: int = 200) -> FloatArray:
+    """Pixels (N, 2) of the silhouette, evenly chosen."""
+    rows, columns = np.nonzero(picture > 0.5 * picture.max())
+    chosen = np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)
+    return np.stack([columns[chosen], rows[chosen]], axis=1).astype(float)
+
+
+def _warnings(projection_to_frame: FloatArray, overlap: Overlap, ambiguity: Ambiguity, side: int) -> tuple[str, ...]:
     parts, found = decompose(projection_to_frame), []
     if parts.anisotropy > SUSPECT_ANISOTROPY:
         found.append(
@@ -238,4 +300,6 @@ def _warnings(projection_to_frame: FloatArray, overlap: Overlap) -> tuple[str, .
         )
     if overlap.dsc < POOR_DSC:
         found.append(f"The matched model overlaps the vessels poorly (DSC {overlap.dsc:.2f}).")
+    elif ambiguity.worst_px > AMBIGUOUS_SHARE * side:
+        found.append(ambiguity.sentence)
     return tuple(found)

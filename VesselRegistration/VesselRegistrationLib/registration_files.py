@@ -16,6 +16,7 @@ import numpy as np
 
 from VesselRegistrationLib.affine import decompose
 from VesselRegistrationLib.c_arm import CArm
+from VesselRegistrationLib.matching_ambiguity import Ambiguity
 from VesselRegistrationLib.model_writing import write_vessel_model
 from VesselRegistrationLib.registration import FrameRegistration, Status
 from VesselRegistrationLib.registration_pictures import frame_pictures, summary_sheet
@@ -127,6 +128,7 @@ def pose_entry(result: FrameRegistration, run_file: str) -> dict[str, Any]:
         "vesselShare": _number(float(result.vessels.mean())),
         "start": match.start if match else None,
         "warnings": list(match.warnings) if match else [],
+        "ambiguity": _ambiguity(match.ambiguity) if match else None,
         "projection": result.projection.mode.value,
         "cArm": c_arm_entry(c_arm),
     }
@@ -150,6 +152,15 @@ def _parts(matrix: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float | N
     return {
         {"rotation_deg": "rotationDeg"}.get(name, name): _number(value)
         for name, value in dataclasses.asdict(decompose(matrix)).items()
+    }
+
+
+def _ambiguity(ambiguity: Ambiguity) -> dict[str, Any]:
+    return {
+        "worstPx": _number(ambiguity.worst_px),
+        "bestPx": _number(ambiguity.best_px),
+        "worstDirectionDeg": _number(ambiguity.worst_direction_deg),
+        "text": ambiguity.sentence,
     }
 
 

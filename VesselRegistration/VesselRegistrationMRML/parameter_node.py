@@ -58,7 +58,7 @@ class VesselRegistrationParameterNode:
     roi: vtkMRMLMarkupsROINode
     segmentation: vtkMRMLSegmentationNode
     threshold: Annotated[float, WithinRange(0.01, 0.99), Default(0.5)]
-    improvementSteps: Annotated[int, WithinRange(0, 500), Default(80)]
+    improvementSteps: Annotated[int, WithinRange(0, 500), Default(24)]
 
     pose: vtkMRMLLinearTransformNode
     """Model to world: what registering found, or the hand has adjusted."""

@@ -8,7 +8,8 @@ import torch
 
 from VesselRegistrationLib.affine import RegionOfInterest, apply
 from VesselRegistrationLib.matching import AffineMatcher, MatchSettings, warp_mask
-from VesselRegistrationLib.matching_loss import dice_loss, match_objective, multiscale_dice_loss, point_loss, prior_loss
+from VesselRegistrationLib.matching_loss import dice_loss, multiscale_dice_loss, point_loss
+from VesselRegistrationLib.matching_objective import LOSS_FLOOR, MatchObjective, Prior, matrices_of, numbers_of
 from VesselRegistrationLib.matching_start import searched_starts
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.metrics import overlap_metrics
@@ -119,7 +120,7 @@ def test_a_match_that_stretches_the_model_is_warned_about() -> None:
     moving = drawn_tree()
     stretched = similarity(0, 1, 0, 0)
     stretched[0, 0], stretched[0, 2] = 1.5, -100
-    settings = dataclasses.replace(MatchSettings(), prior_weight=0.0, steps=150)
+    settings = dataclasses.replace(MatchSettings(), prior=Prior(weight=0.0), steps=60)
     match = AffineMatcher(None).match(moving, warp_mask(moving, stretched), WHOLE, settings)
     assert any("stretches the model" in warning for warning in match.warnings)
 
@@ -138,30 +139,57 @@ def test_the_coarse_scales_see_vessels_that_do_not_overlap_yet() -> None:
     assert multiscale_dice_loss(one, near) < multiscale_dice_loss(one, far)
 
 
-def test_the_prior_is_zero_at_the_identity_and_free_for_shifts() -> None:
-    shifted = torch.eye(3)[None].clone()
-    shifted[0, 0, 2] = 0.7
-    assert prior_loss(shifted).item() == pytest.approx(0, abs=1e-6)
-    sheared = torch.eye(3)[None].clone()
-    sheared[0, 0, 1] = 0.12
-    # By hand: shear 0.12 is a rotation of -0.06 and a stretch of 0.06: log(1 + 0.06^2 / 0.12^2 + 0.06^2 / 0.05^2).
-    assert prior_loss(sheared).item() == pytest.approx(np.log(1 + 0.25 + 1.44), rel=0.03)
+def small_picture(moved: int = 0) -> np.ndarray:
+    """A bent vessel (64, 64)."""
+    picture = np.zeros((64, 64), np.float32)
+    picture[14:50, 20 + moved : 26 + moved] = 1
+    picture[44:50, 20 + moved : 46 + moved] = 1
+    return picture
 
 
-def test_the_same_gain_of_overlap_counts_more_in_a_good_match_than_in_a_poor_one() -> None:
-    picture = torch.zeros(1, 1, 64, 64)
-    picture[..., 10:50, 10:16] = 1
-    other, identity = picture.roll(4, dims=3), torch.eye(3)[None]
+def test_the_objective_is_the_logarithm_of_the_loss_that_the_network_learns_with() -> None:
+    moving, fixed = small_picture(), small_picture(3)
+    value, _slope = MatchObjective(moving, fixed)(np.zeros((1, 6)))
+    pictures = (torch.from_numpy(picture)[None, None] for picture in (moving, fixed))
+    expected = np.log(multiscale_dice_loss(*pictures).item() + LOSS_FLOOR)
+    assert value[0] == pytest.approx(expected, abs=0.05)
 
-    def gain_per_loss(warped: torch.Tensor) -> float:
-        """How much the objective falls per unit of Dice loss gained."""
-        worse = 0.99 * warped
-        gained = multiscale_dice_loss(worse, picture) - multiscale_dice_loss(warped, picture)
-        falls = match_objective(worse, picture, identity, 0.05) - match_objective(warped, picture, identity, 0.05)
-        return (falls / gained).item()
 
-    # The prior weighs the same in both, so it decides between poor matches and hardly bends a good one.
-    assert gain_per_loss(picture) > 1.5 * gain_per_loss(other) > 0
+def test_the_slope_of_the_objective_is_that_of_its_values() -> None:
+    objective = MatchObjective(small_picture(), small_picture(5))
+    numbers = np.array([[0.05, 0.03, 0.02, -0.01, 1.3, 0.7]])
+    slope = objective(numbers)[1][0]
+    for index, step in enumerate((1e-3, 1e-3, 1e-3, 1e-3, 1e-2, 1e-2)):
+        change = np.eye(6)[index] * step
+        expected = (objective(numbers + change)[0] - objective(numbers - change)[0]) / (2 * step)
+        assert slope[index] == pytest.approx(expected[0], rel=0.05, abs=0.02)
+
+
+def test_the_prior_is_zero_at_the_identity_and_as_written_elsewhere() -> None:
+    moving, numbers = small_picture(), np.array([[0.12, 0.0, 0.05, 0.0, 16.0, 0.0]])
+    prior = Prior(weight=1.0)
+    free, bound = MatchObjective(moving, moving, Prior(weight=0.0)), MatchObjective(moving, moving, prior)
+    assert bound(np.zeros((1, 6)))[0][0] == pytest.approx(free(np.zeros((1, 6)))[0][0])
+    # By hand: one width of rotation, one of stretch, and one of shift, a quarter of 64 pixels.
+    expected = np.log(1 + 1 + 1) + prior.shift_share * np.log(1 + 1)
+    assert bound(numbers)[0][0] - free(numbers)[0][0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_pushing_the_model_out_of_the_picture_does_not_pay() -> None:
+    moving, fixed = small_picture(), np.zeros((64, 64), np.float32)
+    fixed[:8, 56:62] = 1
+    values, _slopes = MatchObjective(moving, fixed, Prior(weight=0.0))(
+        np.array([[0, 0, 0, 0, 36.0, -42.0], [0, 0, 0, 0, 36.0, -6.0]])
+    )
+    matched = 2 * 48 / (48 + 48)
+    assert values.min() > np.log(1 - matched + 0.2)
+
+
+def test_six_numbers_and_matrices_are_the_same_thing() -> None:
+    matrices = np.array([similarity(9, 1.1, -30, 15), similarity(-14, 0.88, 12, 30)])
+    middle = np.array([120.0, 90.0])
+    np.testing.assert_allclose(matrices_of(numbers_of(matrices, middle), middle), matrices, atol=1e-9)
+    assert numbers_of(matrices, middle)[0, 0] == pytest.approx(np.radians(9))
 
 
 def test_the_point_loss_is_the_mean_distance() -> None:
@@ -171,10 +199,9 @@ def test_the_point_loss_is_the_mean_distance() -> None:
 
 
 def test_the_search_starts_near_a_large_shift() -> None:
-    moving = torch.zeros(1, 1, 128, 128)
-    moving[0, 0, 30:60, 20:26] = 1
-    moving[0, 0, 54:60, 20:50] = 1
-    fixed = moving.roll((38, 44), dims=(2, 3))
-    best = searched_starts(moving, fixed, 1)[0]
-    np.testing.assert_allclose(best.numpy()[:2, 2] * 64, (44, 38), atol=2.1)
-    np.testing.assert_allclose(best.numpy()[:2, :2], np.eye(2), atol=1e-6)
+    moving = np.zeros((128, 128), np.float32)
+    moving[30:60, 20:26] = 1
+    moving[54:60, 20:50] = 1
+    best = searched_starts(moving, np.roll(moving, (38, 44), axis=(0, 1)), 1)[0]
+    np.testing.assert_allclose(best[:2, :2], np.eye(2), atol=1e-6)
+    np.testing.assert_allclose(best[:2, 2], (44, 38), atol=2.1)

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode", choices=[mode.value for mode in ProjectionMode], default=ProjectionMode.PERSPECTIVE.value
     )
-    parser.add_argument("--steps", type=int, default=80, help="improvement steps after the network; 0: as in the paper")
+    parser.add_argument("--steps", type=int, default=24, help="improvement steps after the network; 0: as in the paper")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
     shared.add_runtime(parser)
     shared.add_networks(parser)
@@ -165,6 +165,7 @@ def print_result(result: FrameRegistration) -> None:
             f"  shift {shift[0]:+.1f} right, {shift[1]:+.1f} down (px)   turn {parts.rotation_deg:+.1f} deg   "
             f"scale {parts.scale:.3f}   stretch {parts.anisotropy:.3f}   from: {result.match.start}"
         )
+        print(f"  {result.match.ambiguity.sentence}")
         for warning in result.match.warnings:
             print(f"  warning: {warning}")
 
