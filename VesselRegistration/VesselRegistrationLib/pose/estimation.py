@@ -1,0 +1,193 @@
+"""The rigid pose of a vessel model that explains one or several views, how sure it is, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from VesselRegistrationLib.c_arm import FloatArray
+from VesselRegistrationLib.pose.evidence import Evidence, PoseView, gather_evidence
+from VesselRegistrationLib.pose.outline import CAPS_MM, OutlineFit, refine, search_outlines
+from VesselRegistrationLib.pose.pose_model import PoseModel
+from VesselRegistrationLib.pose.prior import Prior
+from VesselRegistrationLib.pose.refusal import poor_fit, unusable_view
+from VesselRegistrationLib.pose.rigid import motion_matrix
+from VesselRegistrationLib.pose.search import search
+from VesselRegistrationLib.pose.uncertainty import (
+    BOUND_FACTOR,
+    PoseUncertainty,
+    expected_errors_mm,
+    pose_uncertainty,
+)
+from VesselRegistrationLib.projection import transform_points
+from VesselRegistrationLib.registration import Status
+from VesselSegmentationLib.errors import InputError
+
+FOLLOWED_CAPS_MM = (6.0, 5.0, 4.0, 3.0, 2.0, 1.5, 1.0)
+"""Steps from one frame's pose to the next one's."""
+
+__all__ = ["PoseEstimate", "PoseModel", "PoseSettings", "PoseView", "estimate_pose", "pose_in_view"]
+
+
+@dataclass(frozen=True)
+class PoseSettings:
+    """Choices of a pose estimate that have a usual answer."""
+
+    threshold: float = 0.5
+    """Vessel probability from which a pixel counts as vessel."""
+    start_turn_deg: float = 6.0
+    start_shift_mm: float = 25.0
+    """Standard deviations, per axis, of how far the start may be off."""
+    starts: int = 40
+    """Starts of the search; 1: from the given start only."""
+    refined: int = 3
+    """Candidates of the search whose outlines are compared."""
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 1:
+            raise InputError(f"The threshold {self.threshold:g} must lie between 0 and 1.")
+        if self.starts < 1 or self.refined < 1:
+            raise InputError(f"A pose needs at least one start ({self.starts}) and one candidate ({self.refined}).")
+        if not (0 < self.start_turn_deg < 180 and 0 < self.start_shift_mm < 1000):
+            raise InputError(
+                f"A start {self.start_turn_deg:g} degrees and {self.start_shift_mm:g} mm off is none; give standard "
+                "deviations in which it is known."
+            )
+
+    @property
+    def prior(self) -> Prior:
+        """What is known of the pose before the pictures."""
+        return Prior(self.start_turn_deg, self.start_shift_mm)
+
+
+@dataclass(frozen=True)
+class PoseEstimate:
+    """A pose and how far to trust it. LPS mm."""
+
+    model_to_isocenter: FloatArray
+    """(4, 4) rigid, at the table position for which shifts are 0; the best found, also when refused."""
+    status: Status
+    reason: str
+    """Why it was refused, or an empty string."""
+    expected_in_plane_error_mm: float
+    """Root mean square over the model's centreline, in the plane of the isocentre, of the worst view; NaN: no fit."""
+    in_plane_error_bound_mm: float
+    """95 % of poses have a mean in-plane error below this."""
+    expected_depth_error_mm: float
+    """The same along the beam. One view hardly sees it."""
+    uncertainty: PoseUncertainty | None
+    fit: OutlineFit | None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_refused(self) -> bool:
+        """Not to be shown as registered."""
+        return self.status is Status.REFUSED
+
+    def point_errors_mm(self, points_lps: FloatArray, view: PoseView) -> FloatArray:
+        """Expected errors (N, 2) of model points (N, 3), in the model's coordinates: in-plane and along the beam, mm.
+
+        NaN where there was no fit.
+        """
+        if self.uncertainty is None:
+            return np.full((len(points_lps), 2), np.nan)
+        shifted = PoseUncertainty(self.uncertainty.covariance, self.uncertainty.pivot_lps + view.table_shift_lps)
+        return shifted.point_errors_mm(transform_points(pose_in_view(self, view), points_lps), view.c_arm)
+
+
+def estimate_pose(
+    model: PoseModel, views: Sequence[PoseView], start: FloatArray, settings: PoseSettings | None = None
+) -> PoseEstimate:
+    """The pose of the model in one or several views, solved together.
+
+    Args:
+        start: (4, 4) LPS mm, where the model is thought to be at the table position for which shifts are 0.
+
+    A view that cannot tell is refused, not raised. Raises InputError for no views and for a start that is no pose.
+    """
+    options = settings or PoseSettings()
+    start = _checked_start(start)
+    if not views:
+        raise InputError("A pose needs at least one view.")
+    evidence = [gather_evidence(view, options.threshold) for view in views]
+    reason = unusable_view(evidence)
+    if reason:
+        return _without_fit(start, reason)
+    return _judged(model, evidence, start, _best_fit(model, evidence, start, options), options)
+
+
+def _best_fit(model: PoseModel, evidence: Sequence[Evidence], start: FloatArray, options: PoseSettings) -> OutlineFit:
+    """The best of what both searches found, by the outlines' distance."""
+    prior = options.prior
+    found = search(model, evidence, start, prior, options.starts, options.seed)
+    motions = list(found.parameters[: options.refined])
+    if options.starts > 1:
+        proposals = found.proposals[: max(1, options.starts // 2)]
+        motions += list(search_outlines(model, evidence, start, proposals, prior))
+    fits = [refine(model, evidence, start, motion, prior, CAPS_MM[:4]) for motion in motions]
+    fits = sorted(fits, key=lambda fit: fit.cost)[:2]
+    fits = [refine(model, evidence, start, fit.parameters, prior, CAPS_MM[4:]) for fit in fits]
+    return min(fits, key=lambda fit: fit.cost)
+
+
+def improve_pose(
+    model: PoseModel, views: Sequence[PoseView], start: FloatArray, settings: PoseSettings | None = None
+) -> PoseEstimate:
+    """As `estimate_pose` from a start that is nearly right: no search, for the next frame of a run."""
+    options = settings or PoseSettings()
+    start = _checked_start(start)
+    evidence = [gather_evidence(view, options.threshold) for view in views]
+    reason = unusable_view(evidence)
+    if reason:
+        return _without_fit(start, reason)
+    fit = refine(model, evidence, start, np.zeros(6), options.prior, FOLLOWED_CAPS_MM)
+    return _judged(model, evidence, start, fit, options)
+
+
+def pose_in_view(estimate: PoseEstimate, view: PoseView) -> FloatArray:
+    """The pose (4, 4) at the table position of a view."""
+    pose = estimate.model_to_isocenter.copy()
+    pose[:3, 3] += view.table_shift_lps
+    return pose
+
+
+def _judged(
+    model: PoseModel, evidence: Sequence[Evidence], start: FloatArray, fit: OutlineFit, options: PoseSettings
+) -> PoseEstimate:
+    pivot = transform_points(start, model.pivot_lps[None])[0]
+    pose = motion_matrix(fit.parameters, pivot) @ start
+    uncertainty = pose_uncertainty(fit.hessian, fit.residual_mm, options.prior, pivot + fit.parameters[3:])
+    in_plane, depth = expected_errors_mm(
+        uncertainty,
+        transform_points(pose, model.centerline_lps),
+        [view.c_arm for view in evidence],
+        [view.table_shift_lps for view in evidence],
+    )
+    reason = poor_fit(fit, in_plane)
+    return PoseEstimate(
+        model_to_isocenter=pose,
+        status=Status.REFUSED if reason else Status.REGISTERED,
+        reason=reason,
+        expected_in_plane_error_mm=in_plane,
+        in_plane_error_bound_mm=BOUND_FACTOR * in_plane,
+        expected_depth_error_mm=depth,
+        uncertainty=uncertainty,
+        fit=fit,
+    )
+
+
+def _without_fit(start: FloatArray, reason: str) -> PoseEstimate:
+    nothing = float("nan")
+    return PoseEstimate(start, Status.REFUSED, reason, nothing, nothing, nothing, None, None)
+
+
+def _checked_start(start: FloatArray) -> FloatArray:
+    pose = np.asarray(start, dtype=float)
+    if pose.shape != (4, 4) or not np.isfinite(pose).all():
+        raise InputError(f"A start pose is a 4 x 4 matrix of finite numbers, not an array of shape {pose.shape}.")
+    if np.abs(pose[:3, :3] @ pose[:3, :3].T - np.eye(3)).max() > 1e-3 or np.linalg.det(pose[:3, :3]) < 0:
+        raise InputError("A start pose must be a rotation and a shift, without scale, shear or mirror.")
+    return pose

@@ -1,0 +1,151 @@
+"""What one frame says about the pose: the middle lines and the outlines of its vessels, as fields to be looked up.
+
+All lengths that come out are millimetres in the plane of the isocentre, so that residuals of several views can be
+added. The frame is worked on at a side of at most `WORKING_SIDE` pixels, which is what the network sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from VesselRegistrationLib.c_arm import CArm, FloatArray
+from VesselRegistrationLib.pose.pose_model import spread_over, tangents
+
+WORKING_SIDE = 256
+SMALLEST_PIECE_PX = 16
+SMALLEST_PIECE_SHARE = 0.02
+"""Pieces of the mask that cover fewer pixels, or less of the whole mask, are taken for noise."""
+EDGE_POINTS = 700
+
+
+@dataclass(frozen=True)
+class PoseView:
+    """One frame to be explained by a pose."""
+
+    c_arm: CArm
+    probability: NDArray[np.floating]
+    """Of vessel, on the frame's pixels (rows, columns); a mask of 0 and 1 will do."""
+    table_shift_lps: FloatArray = field(default_factory=lambda: np.zeros(3))
+    """How far the table has moved since the pose that is asked for, (3,) mm: the model stands so much further on."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The vessels of one view. Pixels are (column, row) of the working picture."""
+
+    c_arm: CArm
+    """Of the working picture."""
+    table_shift_lps: FloatArray
+    pixel_mm: float
+    """Of the working picture, in the plane of the isocentre."""
+    mask: NDArray[np.bool_]
+    middle: FloatArray
+    """(M, 2) pixels of the vessels' middle lines."""
+    middle_normals: FloatArray
+    """(M, 2) unit vectors across them."""
+    nearest_middle: NDArray[np.int64]
+    """(rows, columns): index of the nearest point of the middle lines."""
+    distance: NDArray[np.float32]
+    """(rows, columns): signed distance to the outlines in pixels, positive outside vessels."""
+    slope: NDArray[np.float32]
+    """(2, rows, columns): its slope along columns and rows."""
+    edge: FloatArray
+    """(K, 2) points on the outlines, between pixels."""
+    edge_normals: FloatArray
+    """(K, 2) unit vectors out of the vessels."""
+    foreground_share: float
+    """Share of the frame that is vessel, before noise was taken out."""
+
+    @property
+    def is_empty(self) -> bool:
+        """No vessel that could guide anything."""
+        return len(self.middle) < 10 or len(self.edge) < 10
+
+
+def gather_evidence(view: PoseView, threshold: float = 0.5) -> Evidence:
+    """Middle lines and outlines of the vessels of a view, vessel being where the probability reaches `threshold`."""
+    from scipy.ndimage import distance_transform_edt
+    from skimage.morphology import skeletonize
+
+    probability = np.clip(np.asarray(view.probability, dtype=np.float32) * (0.5 / threshold), 0, 1)
+    probability, c_arm = _working_picture(probability, view.c_arm)
+    share = float((probability >= 0.5).mean())
+    mask = _without_specks(probability >= 0.5)
+    skeleton = skeletonize(mask)
+    rows, columns = np.nonzero(skeleton)
+    middle = np.stack([columns, rows], axis=1).astype(float)
+    nearest = np.zeros(mask.shape, dtype=np.int64)
+    if len(middle):
+        at = distance_transform_edt(~skeleton, return_distances=False, return_indices=True)
+        number = np.zeros(mask.shape, dtype=np.int64)
+        number[rows, columns] = np.arange(len(middle))
+        nearest = number[at[0], at[1]]
+    along = tangents(middle) if len(middle) else middle
+    distance, slope = _signed_distance(mask)
+    edge, normals = _edge_points(mask, distance, slope)
+    return Evidence(
+        c_arm=c_arm,
+        table_shift_lps=np.asarray(view.table_shift_lps, dtype=float),
+        pixel_mm=c_arm.pixel_size_at_isocenter_mm(),
+        mask=mask,
+        middle=middle,
+        middle_normals=np.stack([-along[:, 1], along[:, 0]], axis=1),
+        nearest_middle=nearest,
+        distance=distance,
+        slope=slope,
+        edge=edge,
+        edge_normals=normals,
+        foreground_share=share,
+    )
+
+
+def _working_picture(probability: NDArray[np.float32], c_arm: CArm) -> tuple[NDArray[np.float32], CArm]:
+    from skimage.transform import resize
+
+    longest = max(probability.shape)
+    if longest <= WORKING_SIDE:
+        return probability, c_arm
+    rows, columns = (max(8, round(side * WORKING_SIDE / longest)) for side in probability.shape)
+    small = resize(probability, (rows, columns), order=1, anti_aliasing=True, preserve_range=True)
+    return np.asarray(small, dtype=np.float32), c_arm.resized(rows, columns)
+
+
+def _without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    from scipy.ndimage import label
+
+    pieces, count = label(mask, np.ones((3, 3)))
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+    is_kept = sizes >= max(SMALLEST_PIECE_PX, SMALLEST_PIECE_SHARE * mask.sum())
+    is_kept[0] = False
+    return np.asarray(is_kept[pieces])
+
+
+def _signed_distance(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Distance to the mask's outline in pixels, positive outside, a little smoothed; and its slope."""
+    from scipy.ndimage import distance_transform_edt, gaussian_filter
+
+    if not mask.any() or mask.all():
+        far = np.full(mask.shape, float(max(mask.shape)), dtype=np.float32)
+        return far, np.zeros((2, *mask.shape), dtype=np.float32)
+    outside, inside = distance_transform_edt(~mask), distance_transform_edt(mask)
+    distance = np.asarray(gaussian_filter(outside - inside - np.sign(outside - inside) * 0.5, 0.5), dtype=np.float32)
+    down, right = np.gradient(distance)
+    return distance, np.stack([right, down])
+
+
+def _edge_points(
+    mask: NDArray[np.bool_], distance: NDArray[np.float32], slope: NDArray[np.float32]
+) -> tuple[FloatArray, FloatArray]:
+    """Points (K, 2) on the outline and unit vectors (K, 2) out of it; the picture's border is no outline."""
+    from scipy.ndimage import binary_erosion
+
+    rows, columns = np.nonzero(mask & ~binary_erosion(mask, border_value=1))
+    chosen = spread_over(len(rows), EDGE_POINTS)
+    rows, columns = rows[chosen], columns[chosen]
+    normals = slope[:, rows, columns].T.astype(float)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
+    pixels = np.stack([columns, rows], axis=1) - normals * distance[rows, columns, None]
+    return np.asarray(pixels), normals

@@ -1,0 +1,201 @@
+"""From the neighborhood of the pose to the pose: the outline of the projected surface on the outline of the vessels.
+
+The outline of a smooth surface is where rays graze it: the edges between a triangle that faces the source and one that
+does not. Those hidden inside the projection of other parts make no outline of the whole. The distance of the rest to
+the vessels' outline is looked up in a signed distance field; conversely each point of the vessels' outline draws the
+nearest grazed edge to it, hidden or not, along its normal: where the part in front is not filled, the hidden one is
+seen. An outline sees the vessel's width, hence a little of the depth, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from VesselRegistrationLib.c_arm import CArm, FloatArray
+from VesselRegistrationLib.pose.evidence import Evidence
+from VesselRegistrationLib.pose.pose_model import PoseModel, spread_over
+from VesselRegistrationLib.pose.prior import Prior
+from VesselRegistrationLib.pose.residuals import NormalEquations, ProjectedPoints, projected, tukey
+from VesselRegistrationLib.pose.rigid import motion_matrix, stepped
+from VesselRegistrationLib.projection import silhouette, transform_points
+
+
+@dataclass(frozen=True)
+class SearchStage:
+    """Steps with these caps, after which the best few go on."""
+
+    caps_mm: tuple[float, ...]
+    kept: int
+
+
+SEARCH_STAGES = (SearchStage((25, 25, 20), 8), SearchStage((15, 12, 10), 4), SearchStage((8, 6, 5), 3))
+CAPS_MM = (5.0, 5.0, 3.0, 3.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0)
+MODEL_WEIGHT = 0.3
+"""Weight of the model's outline against the vessels': see `search.MODEL_WEIGHT`."""
+EDGE_REACH = 1.5
+"""The vessels' outline looks so much further for the model's than the cap."""
+RIM_POINTS = 1200
+NEAR_MM = 1.5
+"""An outline within this distance is explained."""
+
+
+@dataclass(frozen=True)
+class OutlineFit:
+    """How a motion lays the model's outline on the vessels'."""
+
+    parameters: FloatArray
+    """(6,)."""
+    cost: float
+    """Capped mean distance, mm, summed over the views."""
+    explained: float
+    """Share of the vessels' outline that has the model's outline within `NEAR_MM`; least of the views."""
+    covered: float
+    """Share of the model's outline inside the picture that has the vessels' within `NEAR_MM`; least of the views."""
+    residual_mm: float
+    """Root mean square of the distances within the last cap."""
+    hessian: FloatArray
+    """(6, 6) of the data alone, mean over the outline of each view, summed over the views."""
+
+
+def refine(
+    model: PoseModel,
+    views: Sequence[Evidence],
+    start: FloatArray,
+    parameters: FloatArray,
+    prior: Prior,
+    caps_mm: Sequence[float] = CAPS_MM,
+    hides: bool = True,
+) -> OutlineFit:
+    """Improve one motion (6,) from `start` (4, 4); `hides` as in `rim_points`."""
+    points = transform_points(start, model.model.points_lps)
+    pivot = transform_points(start, model.pivot_lps[None])[0]
+    for cap in caps_mm:
+        equations, _ = _equations(model, views, points, pivot, parameters, cap, hides)
+        prior.add_to(equations, parameters[None], cap)
+        parameters = stepped(parameters[None], equations.step())[0]
+    equations, shares = _equations(model, views, points, pivot, parameters, caps_mm[-1], hides)
+    hessian = equations.hessian[0].copy()
+    prior.add_to(equations, parameters[None], caps_mm[-1])
+    explained, covered, squares = np.min(shares[:, 0]), np.min(shares[:, 1]), np.mean(shares[:, 2])
+    cost = float(equations.cost[0])
+    return OutlineFit(parameters, cost, float(explained), float(covered), float(np.sqrt(squares)), hessian)
+
+
+def search_outlines(
+    model: PoseModel, views: Sequence[Evidence], start: FloatArray, motions: FloatArray, prior: Prior
+) -> FloatArray:
+    """The best few of motions (S, 6) after each has been drawn to the outlines from far: (K, 6), best first.
+
+    What the centreline is for thin trees: a wide vessel's middle line, partly filled or crossed by others, is not where
+    its centreline projects.
+    """
+    coarse = model.coarse or model
+    for stage in SEARCH_STAGES:
+        fits = [refine(coarse, views, start, motion, prior, stage.caps_mm, hides=False) for motion in motions]
+        fits = sorted(fits, key=lambda fit: fit.cost)[: stage.kept]
+        motions = np.array([fit.parameters for fit in fits])
+    return motions
+
+
+def rim_edges(model: PoseModel, points_lps: FloatArray, source_lps: FloatArray) -> NDArray[np.int64]:
+    """Indices of the edges that rays from the source graze."""
+    a, b, c = (points_lps[model.model.triangles[:, corner]] for corner in range(3))
+    facing = np.einsum("ij,ij->i", np.cross(b - a, c - a), a - source_lps) > 0
+    return np.flatnonzero(facing[model.edge_triangles[:, 0]] != facing[model.edge_triangles[:, 1]])
+
+
+def rim_points(
+    model: PoseModel, points_lps: FloatArray, c_arm: CArm, hides: bool = True
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Grazed points (N, 3) inside the picture, LPS mm from the isocentre, and which of them (N,) make the outline.
+
+    All of them do where nothing `hides` anything, which is quicker and will do for a search.
+    """
+    from scipy.ndimage import binary_erosion
+
+    edges = model.edges[rim_edges(model, points_lps, c_arm.source_lps())]
+    rim = (points_lps[edges[:, 0]] + points_lps[edges[:, 1]]) / 2
+    pixels = c_arm.project(rim)[:, :2]
+    with np.errstate(invalid="ignore"):
+        inside = np.all((pixels >= 1) & (pixels <= (c_arm.columns - 2, c_arm.rows - 2)), axis=1)
+    rim, pixels = rim[inside], pixels[inside]
+    chosen = spread_over(len(rim), RIM_POINTS)
+    if not hides:
+        return rim[chosen], np.ones(len(chosen), dtype=bool)
+    cells = np.rint(pixels[chosen]).astype(int)
+    covered = silhouette(points_lps, model.model.triangles, c_arm)
+    core = binary_erosion(covered, np.ones((3, 3)), border_value=1)
+    return rim[chosen], ~core[cells[:, 1], cells[:, 0]]
+
+
+def _equations(
+    model: PoseModel,
+    views: Sequence[Evidence],
+    points: FloatArray,
+    pivot: FloatArray,
+    parameters: FloatArray,
+    cap_mm: float,
+    hides: bool,
+) -> tuple[NormalEquations, FloatArray]:
+    """The equations of one motion, and per view (explained share, covered share, mean square in mm2)."""
+    moved, moved_pivot = transform_points(motion_matrix(parameters, pivot), points), pivot + parameters[3:]
+    equations, shares = NormalEquations.zeros(1), []
+    for view in views:
+        rim, is_outline = rim_points(model, moved + view.table_shift_lps, view.c_arm, hides)
+        if np.count_nonzero(is_outline) < 10:
+            equations.cost += (1 + MODEL_WEIGHT) * cap_mm
+            shares.append((0.0, 0.0, cap_mm**2))
+            continue
+        arms = rim - view.table_shift_lps - moved_pivot
+        seen = projected(view.c_arm, rim[None], arms[None])
+        covered = _add_model_outline(equations, view, _chosen(seen, np.flatnonzero(is_outline)), cap_mm)
+        explained, square = _add_vessel_outline(equations, view, seen, cap_mm)
+        shares.append((explained, covered, square))
+    return equations, np.array(shares)
+
+
+def _chosen(seen: ProjectedPoints, index: NDArray[np.integer]) -> ProjectedPoints:
+    parts = (seen.pixels, seen.column_slopes, seen.row_slopes, seen.arms)
+    return ProjectedPoints(*(part[:, index] for part in parts))
+
+
+def _add_model_outline(equations: NormalEquations, view: Evidence, seen: ProjectedPoints, cap_mm: float) -> float:
+    """The model's outline to the vessels'; returns the share of it that lies near."""
+    from scipy.ndimage import map_coordinates
+
+    places = seen.pixels[0].T[::-1]
+    distance = map_coordinates(view.distance, places, order=1) * view.pixel_mm
+    slope = np.stack([map_coordinates(part, places, order=1) for part in view.slope], axis=-1)
+    weight = MODEL_WEIGHT / len(distance)
+    equations.cost += weight * np.minimum(np.abs(distance), cap_mm).sum()
+    slopes = seen.motion_slopes(slope[None]) * view.pixel_mm
+    equations.add(slopes, distance[None], weight * tukey(distance, cap_mm)[None])
+    return float((np.abs(distance) < NEAR_MM).mean())
+
+
+def _add_vessel_outline(
+    equations: NormalEquations, view: Evidence, seen: ProjectedPoints, cap_mm: float
+) -> tuple[float, float]:
+    """The vessels' outline to the model's; returns the share of it that lies near and its mean square, mm2."""
+    from scipy.spatial import cKDTree
+
+    reach = EDGE_REACH * cap_mm
+    distance, nearest = cKDTree(seen.pixels[0]).query(
+        view.edge, distance_upper_bound=max(reach, NEAR_MM) / view.pixel_mm
+    )
+    distance = distance * view.pixel_mm
+    equations.cost += np.minimum(distance, cap_mm).mean()
+    near = distance < reach
+    explained = float((distance < NEAR_MM).mean())
+    if not near.any():
+        return explained, cap_mm**2
+    index, normals = nearest[near], view.edge_normals[near]
+    residuals = ((seen.pixels[0, index] - view.edge[near]) * normals).sum(-1) * view.pixel_mm
+    chosen = _chosen(seen, index)
+    weights = tukey(distance[near], reach) / len(view.edge)
+    equations.add(chosen.motion_slopes(normals[None]) * view.pixel_mm, residuals[None], weights[None])
+    return explained, float(np.average(residuals**2, weights=weights + 1e-12))

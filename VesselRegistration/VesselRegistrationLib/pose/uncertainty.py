@@ -1,0 +1,81 @@
+"""How far off a pose may be: from the curvature of the objective, in mm across the picture and along the beam.
+
+Near its minimum the objective is a quadratic form, whose inverse is the covariance of the pose up to the variance of
+one independent measurement. The prior is part of it: along the beam, where one view sees next to nothing, the stated
+error is that of the start. What the curvature cannot know is in three constants, fitted on simulated patients that no
+other choice was made on (Testing/Benchmarks/pose_evaluation.py): how many measurements are independent, a floor, and
+the step from a standard deviation to a 95 % bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from VesselRegistrationLib.c_arm import CArm, FloatArray
+from VesselRegistrationLib.pose.prior import Prior
+
+MEASUREMENTS = 12.0
+"""Independent measurements in the outline of one view."""
+LEAST_RESIDUAL_MM = 0.4
+"""Residuals are taken to be at least so large: a small one is luck, or a model's own smoothness."""
+FLOOR_MM = 0.25
+"""In-plane error that no fit goes below: the mask's own bias."""
+BOUND_FACTOR = 2.2
+"""From the root mean square error to the bound that 95 % stay within."""
+
+
+@dataclass(frozen=True)
+class PoseUncertainty:
+    """Covariance (6, 6) of a motion about a pivot (3,): turn in rad, then shift in mm; LPS from the isocentre."""
+
+    covariance: FloatArray
+    pivot_lps: FloatArray
+
+    def point_covariances(self, points_lps: FloatArray) -> FloatArray:
+        """Covariances (N, 3, 3) mm2 of points (N, 3) at the pose, LPS mm from the isocentre."""
+        arms = points_lps - self.pivot_lps
+        slopes = np.zeros((len(arms), 3, 6))
+        x, y, z = arms.T
+        slopes[:, 0, 1], slopes[:, 0, 2] = z, -y
+        slopes[:, 1, 0], slopes[:, 1, 2] = -z, x
+        slopes[:, 2, 0], slopes[:, 2, 1] = y, -x
+        slopes[:, :, 3:] = np.eye(3)
+        return np.asarray(slopes @ self.covariance @ np.swapaxes(slopes, 1, 2))
+
+    def point_errors_mm(self, points_lps: FloatArray, c_arm: CArm) -> FloatArray:
+        """Expected errors (N, 2) of points at the pose: in the plane of the isocentre, and along the beam, mm.
+
+        In-plane: root of the summed variances of the two directions of the picture, floor included.
+        """
+        right, up, beam = c_arm.axes_lps()
+        covariances = self.point_covariances(points_lps)
+        along = points_lps @ beam
+        scale = c_arm.sod_mm / np.maximum(c_arm.sod_mm + along, 1.0)
+        # A point that moves along the beam also moves in the picture, away from its middle.
+        across = right - ((points_lps @ right) / (c_arm.sod_mm + along))[:, None] * beam
+        down = up - ((points_lps @ up) / (c_arm.sod_mm + along))[:, None] * beam
+        variance = sum(np.einsum("ni,nij,nj->n", axis, covariances, axis) for axis in (across, down)) * scale**2
+        depth = np.einsum("i,nij,j->n", beam, covariances, beam)
+        return np.stack([np.sqrt(variance + FLOOR_MM**2), np.sqrt(depth)], axis=1)
+
+
+def pose_uncertainty(hessian: FloatArray, residual_mm: float, prior: Prior, pivot_lps: FloatArray) -> PoseUncertainty:
+    """The uncertainty of a fit whose data have `hessian` (6, 6), mean over each view's outline, and that residual."""
+    variance = max(residual_mm, LEAST_RESIDUAL_MM) ** 2
+    precision = hessian * MEASUREMENTS / variance + np.diag(prior.precision())
+    return PoseUncertainty(np.asarray(np.linalg.inv(precision), dtype=float), pivot_lps)
+
+
+def expected_errors_mm(
+    uncertainty: PoseUncertainty, points_lps: FloatArray, c_arms: Sequence[CArm], shifts_lps: Sequence[FloatArray]
+) -> tuple[float, float]:
+    """Root mean square over points (N, 3) at the pose, in-plane and along the beam, each of the worst view."""
+    means = []
+    for c_arm, shift in zip(c_arms, shifts_lps, strict=True):
+        moved = PoseUncertainty(uncertainty.covariance, uncertainty.pivot_lps + shift)
+        means.append(np.sqrt((moved.point_errors_mm(points_lps + shift, c_arm) ** 2).mean(axis=0)))
+    in_plane, depth = np.array(means).T
+    return float(in_plane.max()), float(depth.max())
