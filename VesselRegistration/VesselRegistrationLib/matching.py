@@ -2,7 +2,7 @@
 
 The moving image is the model's silhouette inside the region of interest, the fixed image the vessel mask. The affine
 CNN proposes a matrix; so do a search over shifts, turns and sizes and the projection as it lies. All proposals are
-improved by a few steps on the multi-scale Dice loss with a prior on the matrix, small pictures first, and the best one
+improved by a few steps on their mutual information with a prior on the matrix, small pictures first, and the best one
 is kept. How well the picture fixes it is worked out from the curvature of what was minimized.
 """
 
@@ -24,10 +24,13 @@ from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.matching_ambiguity import Ambiguity, ambiguity_of
 from VesselRegistrationLib.matching_descent import descend
 from VesselRegistrationLib.matching_objective import (
+    COARSE_SCALES,
+    FINE_SCALES,
     USUAL_PRIOR,
     MatchObjective,
     Picture,
     Prior,
+    Window,
     average,
     matrices_of,
     numbers_of,
@@ -82,9 +85,9 @@ class AffineMatch:
     warped: NDArray[np.bool_]
     """(rows, columns): the silhouette where the match puts it."""
     start: str
-    """Which proposal it grew from: `network`, `search` or `projection`."""
-    ambiguity: Ambiguity
-    """How well the picture fixes the match."""
+    """Which proposal it grew from: `network`, `search` or `projection`; `pose`: it is a pose's own affine."""
+    ambiguity: Ambiguity | None
+    """How well the picture fixes the match; None for the affine of a pose, which has errors in mm."""
     warnings: tuple[str, ...]
 
 
@@ -117,9 +120,11 @@ class AffineMatcher:
         _check_pictures(moving_frame, vessels, roi)
         grid = NetworkGrid.of(moving_frame, MATCH_SIDE)
         moving, fixed = (_floats(grid.coverage_to_network(picture)) for picture in (moving_frame, vessels))
+        proposed = self._proposal(moving_frame, vessels) if self.network is not None and settings.use_network else None
         with _one_thread():
-            starts, names = self._starts(moving, fixed, moving_frame, vessels, settings, grid)
-            matrix, best, ambiguity = _improved(moving, fixed, starts, settings, 1 / grid.frame_to_network()[0, 0])
+            starts, names = _starts(moving, fixed, proposed, settings, grid)
+            known = _known(silhouette, roi, grid)
+            matrix, best, ambiguity = _improved(moving, fixed, starts, settings, known, grid)
             projection_to_frame = grid.network_to_frame() @ matrix @ grid.frame_to_network()
             warped = warp_mask(moving_frame, projection_to_frame)
         overlap = overlap_metrics(warped, np.asarray(vessels) >= 0.5)
@@ -133,29 +138,6 @@ class AffineMatcher:
             warnings=_warnings(projection_to_frame, overlap, ambiguity, max(warped.shape)),
         )
 
-    def _starts(
-        self,
-        moving: Picture,
-        fixed: Picture,
-        silhouette: NDArray[np.bool_],
-        vessels: NDArray[np.generic],
-        settings: MatchSettings,
-        grid: NetworkGrid,
-    ) -> tuple[FloatArray, list[str]]:
-        """Proposed matrices (K, 3, 3) in the match's pixels, and where each comes from."""
-        proposed: list[tuple[str, FloatArray]] = []
-        if self.network is not None and settings.use_network:
-            on_frame = self._proposal(silhouette, vessels)
-            proposed.append(("network", grid.frame_to_network() @ on_frame @ grid.network_to_frame()))
-            if settings.steps == 0:
-                return proposed[0][1][None], ["network"]
-        proposed.append(("projection", np.eye(3)))
-        if settings.searched_starts:
-            small = [average(picture, COARSE_FACTOR) for picture in (moving, fixed)]
-            found = _grown(searched_starts(small[0], small[1], settings.searched_starts, settings.prior))
-            proposed += [("search", matrix) for matrix in found]
-        return np.array([matrix for _name, matrix in proposed]), [name for name, _matrix in proposed]
-
     def _proposal(self, silhouette: NDArray[np.bool_], vessels: NDArray[np.generic]) -> FloatArray:
         """The network's matrix (3, 3), in the frame's pixels."""
         assert self.network is not None
@@ -164,6 +146,25 @@ class AffineMatcher:
         with torch.inference_mode():
             matrix = self.network(*pictures)[0]
         return to_frame_pixels(matrix, grid)
+
+
+def _starts(
+    moving: Picture, fixed: Picture, proposed: FloatArray | None, settings: MatchSettings, grid: NetworkGrid
+) -> tuple[FloatArray, list[str]]:
+    """Matrices (K, 3, 3) in the match's pixels to start from, and where each comes from.
+
+    `proposed` is the network's (3, 3), in the frame's pixels.
+    """
+    starts: list[tuple[str, FloatArray]] = []
+    if proposed is not None:
+        starts.append(("network", grid.frame_to_network() @ proposed @ grid.network_to_frame()))
+    if settings.steps or not starts:
+        starts.append(("projection", np.eye(3)))
+    if settings.searched_starts and settings.steps:
+        small = (average(moving, COARSE_FACTOR), average(fixed, COARSE_FACTOR))
+        found = _grown(searched_starts(*small, settings.searched_starts, settings.prior))
+        starts += [("search", matrix) for matrix in found]
+    return np.array([matrix for _name, matrix in starts]), [name for name, _matrix in starts]
 
 
 @contextmanager
@@ -249,21 +250,23 @@ def _growth() -> FloatArray:
 
 
 def _improved(
-    moving: Picture, fixed: Picture, starts: FloatArray, settings: MatchSettings, to_frame: float
+    moving: Picture, fixed: Picture, starts: FloatArray, settings: MatchSettings, known: Window, grid: NetworkGrid
 ) -> tuple[FloatArray, int, Ambiguity]:
     """The best matrix (3, 3) in the pictures' pixels, the index of its start, and how well it is fixed.
 
-    `to_frame` is how many of the frame's pixels one of theirs is wide.
+    `known` is where the moving picture shows the whole model.
     """
     coarse_steps = round(COARSE_STEP_SHARE * settings.steps)
     indices = np.arange(len(starts))
     if settings.steps and len(starts) > 1:
-        coarse = MatchObjective(average(moving, COARSE_FACTOR), average(fixed, COARSE_FACTOR), settings.prior)
+        small = (average(moving, COARSE_FACTOR), average(fixed, COARSE_FACTOR))
+        left, top, right, bottom = ((edge + 0.5) / COARSE_FACTOR - 0.5 for edge in known)
+        coarse = MatchObjective(*small, settings.prior, COARSE_SCALES, (left, top, right, bottom))
         numbers = numbers_of(_shrunk(starts), coarse.middle)
         numbers, values = descend(coarse, numbers, _scale(COARSE_SCALE, coarse.side), coarse_steps)
         indices = values.argsort(kind="stable")[:KEPT_PROPOSALS]
         starts = _grown(matrices_of(numbers[indices], coarse.middle))
-    fine = MatchObjective(moving, fixed, settings.prior)
+    fine = MatchObjective(moving, fixed, settings.prior, FINE_SCALES, known)
     numbers = numbers_of(starts, fine.middle)
     if settings.steps:
         scale = _scale(FINE_SCALE, fine.side)
@@ -272,7 +275,28 @@ def _improved(
         matrix = matrices_of(numbers[best : best + 1], fine.middle)[0]
     else:
         best, matrix = 0, starts[0]
+    to_frame = float(grid.network_to_frame()[0, 0])
     return matrix, int(indices[best]), ambiguity_of(fine, numbers[best], to_frame, _points(moving))
+
+
+def _known(silhouette: NDArray[np.bool_], roi: RegionOfInterest, grid: NetworkGrid) -> Window:
+    """Edges of where the moving picture shows all of the model: the frame's, or the region's where it cuts it off."""
+    rows, columns = silhouette.shape
+    right, bottom = roi.x + roi.width, roi.y + roi.height
+    edges = np.array(
+        [
+            [roi.x if silhouette[:, : roi.x].any() else 0, roi.y if silhouette[: roi.y].any() else 0, 1],
+            [
+                right if silhouette[:, right:].any() else columns,
+                bottom if silhouette[bottom:].any() else rows,
+                1,
+            ],
+        ],
+        dtype=float,
+    )
+    edges[:, :2] -= 0.5
+    (left, top, _one), (last, low, _other) = edges @ grid.frame_to_network().T
+    return float(left), float(top), float(last), float(low)
 
 
 def _scale(shares: tuple[float, ...], side: int) -> FloatArray:
