@@ -23,6 +23,7 @@ from VesselSegmentationLib.errors import InputError
 
 if TYPE_CHECKING:
     from VesselRegistrationLib.matching import AffineMatch, AffineMatcher, MatchSettings
+    from VesselRegistrationLib.pose.estimation import PoseEstimate
 
 BoolArray = NDArray[np.bool_]
 Segment = Callable[[NDArray[np.generic]], NDArray[np.floating]]
@@ -63,6 +64,12 @@ class FrameRegistration:
     shown: BoolArray | None
     """Silhouette of the whole model where the match shows it, also of what the region of interest or the picture's
     border cut off the moving image."""
+    pose: PoseEstimate | None = None
+    """The rigid pose with its errors, where one was estimated; `match` is then the pose's own affine."""
+    rigid_model_to_isocenter: FloatArray | None = None
+    """(4, 4) LPS mm: the pose at this frame's table position."""
+    joint_runs: tuple[str, ...] = ()
+    """The runs that were solved together."""
 
     @property
     def vessels(self) -> BoolArray:
@@ -70,7 +77,9 @@ class FrameRegistration:
         return np.asarray(self.probability >= self.threshold)
 
     def matched_model_to_isocenter(self) -> FloatArray | None:
-        """Model points to where the match shows them, (4, 4) LPS mm: an affine, not a rigid pose."""
+        """Model points to where the result shows them, (4, 4) LPS mm: the rigid pose, or else an affine."""
+        if self.rigid_model_to_isocenter is not None:
+            return self.rigid_model_to_isocenter
         if self.match is None:
             return None
         affine = frame_affine_to_isocenter(self.match.projection_to_frame, self.c_arm, self.projection.mode)

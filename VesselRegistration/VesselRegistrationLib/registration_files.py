@@ -50,9 +50,15 @@ def prepare_output_folder(folder: Path | str) -> Path:
 
 
 def write_registration(
-    results: Sequence[FrameRegistration], model: VesselModel, model_name: str, run_file: str, folder: Path | str
+    results: Sequence[FrameRegistration],
+    model: VesselModel,
+    model_name: str,
+    run_file: str | Sequence[str],
+    folder: Path | str,
 ) -> dict[str, Any]:
     """Write the report of one or more frames, and pictures and registered model of the best; returns the report.
+
+    `run_file` names the file of all results, or of each.
 
     Files of an earlier registration in the same folder that this one does not have are removed. Raises OutputError.
     """
@@ -80,10 +86,12 @@ def best_of(results: Sequence[FrameRegistration]) -> FrameRegistration:
 
 
 def registration_report(
-    results: Sequence[FrameRegistration], model: VesselModel, model_name: str, run_file: str
+    results: Sequence[FrameRegistration], model: VesselModel, model_name: str, run_file: str | Sequence[str]
 ) -> dict[str, Any]:
     """The content of registration.json. Matrices are row by row, mm or pixels; angles in degrees."""
-    return report_of_poses([pose_entry(result, run_file) for result in results], model, model_name)
+    files = [run_file] * len(results) if isinstance(run_file, str) else list(run_file)
+    entries = [pose_entry(result, file) for result, file in zip(results, files, strict=True)]
+    return report_of_poses(entries, model, model_name)
 
 
 def report_of_poses(poses: list[dict[str, Any]], model: VesselModel, model_name: str) -> dict[str, Any]:
@@ -93,7 +101,7 @@ def report_of_poses(poses: list[dict[str, Any]], model: VesselModel, model_name:
         "schema": SCHEMA,
         "schemaVersion": SCHEMA_VERSION,
         "researchUseOnly": True,
-        "method": "affine",
+        "method": pose["method"],
         "model": {"file": model_name, "triangles": len(model.triangles), "closed": model.is_closed},
         "affine": pose["affine"],
         "DSC": pose["DSC"],
@@ -108,15 +116,17 @@ def pose_entry(result: FrameRegistration, run_file: str) -> dict[str, Any]:
     c_arm, match = result.c_arm, result.match if result.status is Status.REGISTERED else None
     carried = result.matched_model_to_isocenter() if match else None
     return {
+        "method": "affine" if result.pose is None else "pose",
         "run": result.run,
         "file": run_file,
         "frame": result.frame,
         "status": result.status.value,
         "reason": result.reason,
         "coordinateSystem": "LPS",
-        "modelToIsocenter": None,  # an affine match estimates no rigid pose
+        "modelToIsocenter": None if result.reason else _numbers(result.rigid_model_to_isocenter),
+        **_pose_errors(result),
         "startModelToIsocenter": _numbers(result.model_to_isocenter),
-        "affineModelToIsocenter": _numbers(carried),
+        "affineModelToIsocenter": _numbers(carried) if result.pose is None else None,
         "affine": _numbers(match.moving_to_fixed) if match else None,
         "affineProjectionToFrame": _numbers(match.projection_to_frame) if match else None,
         "affineParts": _parts(match.projection_to_frame) if match else None,
@@ -128,9 +138,25 @@ def pose_entry(result: FrameRegistration, run_file: str) -> dict[str, Any]:
         "vesselShare": _number(float(result.vessels.mean())),
         "start": match.start if match else None,
         "warnings": list(match.warnings) if match else [],
-        "ambiguity": _ambiguity(match.ambiguity) if match else None,
+        "ambiguity": _ambiguity(match.ambiguity) if match and match.ambiguity else None,
         "projection": result.projection.mode.value,
         "cArm": c_arm_entry(c_arm),
+    }
+
+
+def _pose_errors(result: FrameRegistration) -> dict[str, Any]:
+    """What is known of a rigid pose's errors; empty for an affine match."""
+    pose = result.pose
+    if pose is None:
+        return {}
+    sure = pose.uncertainty
+    return {
+        "expectedInPlaneErrorMm": _number(pose.expected_in_plane_error_mm),
+        "inPlaneErrorBoundMm": _number(pose.in_plane_error_bound_mm),
+        "expectedDepthErrorMm": _number(pose.expected_depth_error_mm),
+        "poseCovariance": _numbers(sure.covariance) if sure else None,
+        "posePivotLps": np.round(sure.pivot_lps, 6).tolist() if sure else None,
+        "jointRuns": list(result.joint_runs),
     }
 
 

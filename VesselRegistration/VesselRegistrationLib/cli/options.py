@@ -42,8 +42,22 @@ def add_geometry(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_run(options: argparse.Namespace) -> XRayRun:
-    """The run, with the options' geometry in place of the header's."""
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """--xray, once or several times, with the geometry that can stand in for the header's."""
+    parser.add_argument(
+        "--xray",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="RUN",
+        help="X-ray run: XA, Enhanced XA or RF DICOM, or PNG, JPEG, TIFF, NRRD (geometry beside it or as options); "
+        "several times to solve the runs of one patient together",
+    )
+    add_geometry(parser)
+
+
+def read_run(options: argparse.Namespace, path: Path | None = None) -> XRayRun:
+    """The run of --xray, or of `path`, with the options' geometry in place of the header's."""
     from VesselRegistrationLib.geometry_overrides import GeometryOverrides
     from VesselRegistrationLib.xray_reading import read_xray_run
 
@@ -55,7 +69,7 @@ def read_run(options: argparse.Namespace) -> XRayRun:
         spacing_mm=_pair(options.spacing),
         principal_point_px=_pair(options.principal_point),
     )
-    return read_xray_run(options.xray, overrides)
+    return read_xray_run(path or options.xray, overrides)
 
 
 def _pair(values: list[float] | None) -> tuple[float, float] | None:

@@ -1,21 +1,29 @@
 """Lay a vessel model on the vessels of an X-ray frame.
 
-Projects the model at the angles of the run's header, takes the region of interest, finds the vessels by the
-segmentation network, and finds the affine that lays the projection on them. Writes
+Finds the vessels by the segmentation network and, by one of two methods, where the model lies:
 
-  registration.json      the affine (3 x 3, pixels of the region of interest to pixels of the frame), DSC, Precision
-                         and Recall, and one entry per frame in poses[] (schema: Resources/registration.schema.json)
+  pose     (default) a rigid pose in mm under true perspective, with its expected error across the picture and along
+           the beam, or a refusal with its reason. Several runs of one patient (--xray given several times) are solved
+           together: the table positions of their headers carry the pose from one to the next.
+  affine   as in the paper: the model projected at the angles of the header is laid on the vessels by an affine in the
+           picture; overlaps well, and says nothing in mm.
+
+Writes
+
+  registration.json      poses[]: per run and frame the pose with its errors, its affine, DSC, Precision and Recall
+                         (schema: Resources/registration.schema.json)
   overlay.png            yellow: model and vessel, magenta: model only, cyan: vessel only
-  outline.png            the matched model's outline over the frame
+  outline.png            the registered model's outline over the frame
   frame.png mask.png projection.png summary.png
-  registered-model.stl   the model where the match shows it, LPS mm from the isocentre
+  registered-model.stl   the registered model, LPS mm from the isocentre
 
 A frame without usable vessels is refused: the reason is printed and in the JSON, and the exit code is 1.
-With --all-frames every frame is registered by itself, from the start pose carried along with the table; the pictures
-are of the best frame.
+With --all-frames every frame is registered: the pose is followed from frame to frame, an affine is found for each by
+itself. The pictures are of the best frame.
 
   vessel-registration register --model aorta.stl --xray run.dcm --output out
-  vessel-registration register --model aorta.stl --xray run.dcm --frame 12 --roi 100 80 300 320 --output out
+  vessel-registration register --model aorta.stl --xray lao.dcm --xray rao.dcm --output out
+  vessel-registration register --model aorta.stl --xray run.dcm --method affine --roi 100 80 300 320 --output out
 """
 
 from __future__ import annotations
@@ -34,62 +42,114 @@ from VesselRegistrationLib.cli.main import DONE, REFUSED
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
 
 if TYPE_CHECKING:
+    from VesselRegistrationLib.pose.estimation import PoseEstimate
     from VesselRegistrationLib.registration import FrameRegistration, Segment
     from VesselRegistrationLib.vessel_model import VesselModel
     from VesselRegistrationLib.xray_run import XRayRun
 
 FRAMES_TRIED = 12
 """Frames looked at to find the one with most contrast agent."""
+METHODS = ("pose", "affine")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `register`."""
     shared.add_model(parser)
-    shared.add_run(parser)
+    shared.add_runs(parser)
+    parser.add_argument("--method", choices=METHODS, default="pose", help="default: %(default)s")
     shared.add_frame(parser)
     parser.add_argument("--all-frames", action="store_true", help="register every frame of the run")
     shared.add_roi(parser)
     parser.add_argument("--mask", type=Path, metavar="PNG", help="a vessel mask of one's own, instead of the network's")
     parser.add_argument("--threshold", type=float, default=0.5, help="vessel from this probability (default: 0.5)")
-    parser.add_argument(
+    start = parser.add_argument_group("pose: how well the start is known (standard deviations per axis)")
+    start.add_argument("--start-turn", type=float, default=6.0, metavar="DEG", help="default: %(default)s")
+    start.add_argument("--start-shift", type=float, default=25.0, metavar="MM", help="default: %(default)s")
+    affine = parser.add_argument_group("affine")
+    affine.add_argument(
         "--mode", choices=[mode.value for mode in ProjectionMode], default=ProjectionMode.PERSPECTIVE.value
     )
-    parser.add_argument("--steps", type=int, default=24, help="improvement steps after the network; 0: as in the paper")
+    affine.add_argument(
+        "--steps", type=int, default=24, help="improvement steps after the network; 0: as in the paper (default: 24)"
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
     shared.add_runtime(parser)
     shared.add_networks(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Register one frame and write everything."""
+    """Register and write everything."""
     from VesselRegistrationLib.registration_files import prepare_output_folder, write_registration
 
-    if not 0 < options.threshold < 1:
-        raise InputError(f"--threshold {options.threshold:g} must lie between 0 and 1.")
-    if options.steps < 0:
-        raise InputError(f"--steps {options.steps} must be 0 or more.")
-    if options.all_frames and options.frame is not None:
-        raise InputError(f"--frame {options.frame} and --all-frames exclude each other; give one of them.")
+    _check(options)
     prepare_output_folder(options.output)
-    model, results = register(options)
-    write_registration(results, model, options.model.name, options.xray.name, options.output)
+    progress.report(0.02, "reading model and run")
+    model = shared.read_model(options)
+    runs = [shared.read_run(options, path) for path in options.xray]
+    for xray in runs:
+        for warning in xray.warnings:
+            print(f"run {xray.name}: {warning}")
+    results = by_pose(options, model, runs) if options.method == "pose" else by_affine(options, model, runs[0])
+    files = [path.name for path in options.xray] if len(runs) > 1 else options.xray[0].name
+    write_registration(results, model, options.model.name, files, options.output)
     for result in results:
         print_result(result)
     print(f"  written to {options.output}")
     return REFUSED if all(result.reason for result in results) else DONE
 
 
-def register(options: argparse.Namespace) -> tuple[VesselModel, list[FrameRegistration]]:
-    """Read, choose the frames, register them."""
+def _check(options: argparse.Namespace) -> None:
+    """Raises InputError for options that make no sense, alone or together."""
+    if not 0 < options.threshold < 1:
+        raise InputError(f"--threshold {options.threshold:g} must lie between 0 and 1.")
+    if options.steps < 0:
+        raise InputError(f"--steps {options.steps} must be 0 or more.")
+    if options.all_frames and options.frame is not None:
+        raise InputError(f"--frame {options.frame} and --all-frames exclude each other; give one of them.")
+    if len(options.xray) == 1:
+        return
+    for name, given in (("--all-frames", options.all_frames), ("--frame", options.frame is not None)):
+        if given:
+            raise InputError(f"{name} is for one run; give one --xray, or leave it out to solve the runs together.")
+    if options.method == "affine":
+        raise InputError("--method affine is for one run; give one --xray, or use --method pose.")
+    if options.mask is not None or options.roi is not None:
+        raise InputError("--mask and --roi are for one run; give one --xray.")
+
+
+def by_pose(options: argparse.Namespace, model: VesselModel, runs: list[XRayRun]) -> list[FrameRegistration]:
+    """The rigid pose of each run, or of each frame of one run."""
+    from VesselRegistrationLib.pose.estimation import PoseModel, PoseSettings
+    from VesselRegistrationLib.pose_registration import register_run, register_views
+
+    settings = PoseSettings(options.threshold, options.start_turn, options.start_shift)
+    start = _start(options)
+    progress.report(0.05, "loading the network")
+    segment = _segment(options, runs[0])
+    progress.report(0.15, "finding the model's centreline")
+    prepared = PoseModel.of(model)
+    if options.all_frames:
+        region, run = shared.region_of(options), runs[0]
+        return register_run(prepared, run, segment, start, region, settings, _report_frames)
+    frames = []
+    for xray in runs:
+        frames.append((xray, options.frame if options.frame is not None else fullest_frame(xray, segment)))
+        progress.report(0.2 + 0.4 * len(frames) / len(runs), f"vessels of {xray.name}")
+    progress.report(0.6, "estimating the pose")
+    return register_views(prepared, frames, segment, start, shared.region_of(options), settings)
+
+
+def _report_frames(done: int, total: int) -> None:
+    word, frames = ("vessels", total // 2) if done <= total // 2 else ("pose", total // 2)
+    progress.report(0.15 + 0.8 * done / total, f"{word} of frame {(done - 1) % frames + 1} of {frames}")
+
+
+def by_affine(options: argparse.Namespace, model: VesselModel, xray: XRayRun) -> list[FrameRegistration]:
+    """The paper's affine of one frame, or of each frame by itself."""
     from VesselRegistrationLib.matching import MatchSettings
-    from VesselRegistrationLib.pose_files import read_pose
     from VesselRegistrationLib.registration import RegistrationSettings, register_frame
 
-    progress.report(0.02, "reading model and run")
-    model, xray = shared.read_model(options), shared.read_run(options)
-    for warning in xray.warnings:
-        print(f"run: {warning}")
-    start = read_pose(options.initial_pose) if options.initial_pose else np.eye(4)
+    start = _start(options)
     progress.report(0.05, "loading the networks")
     segment = _segment(options, xray)
     settings = RegistrationSettings(
@@ -101,12 +161,18 @@ def register(options: argparse.Namespace) -> tuple[VesselModel, list[FrameRegist
     if not options.all_frames:
         frame = options.frame if options.frame is not None else fullest_frame(xray, segment)
         progress.report(0.3, f"matching frame {frame}")
-        return model, [register_frame(model, xray, frame, segment, matcher, roi, start, settings)]
+        return [register_frame(model, xray, frame, segment, matcher, roi, start, settings)]
     results = []
     for frame in progress.each(range(xray.frame_count), xray.frame_count, "frame", "register"):
         pose = pose_with_table(start, xray, frame)
         results.append(register_frame(model, xray, frame, segment, matcher, roi, pose, settings))
-    return model, results
+    return results
+
+
+def _start(options: argparse.Namespace) -> NDArray[np.float64]:
+    from VesselRegistrationLib.pose_files import read_pose
+
+    return read_pose(options.initial_pose) if options.initial_pose else np.eye(4)
 
 
 def pose_with_table(start: NDArray[np.float64], xray: XRayRun, frame: int) -> NDArray[np.float64]:
@@ -157,17 +223,30 @@ def print_result(result: FrameRegistration) -> None:
     print(f"{result.run} frame {result.frame}, {result.c_arm.angle_text()}: {result.status.value}")
     if result.reason:
         print(f"  {result.reason}")
+    if result.pose is not None and result.pose.fit is not None:
+        _print_errors(result.pose, result.joint_runs)
     if result.match is not None:
         overlap, parts = result.match.overlap, decompose(result.match.projection_to_frame)
-        shift = shift_of(result.match.projection_to_frame, result.projection.silhouette)
         print(f"  DSC {overlap.dsc:.3f}   Precision {overlap.precision:.3f}   Recall {overlap.recall:.3f}")
-        print(
-            f"  shift {shift[0]:+.1f} right, {shift[1]:+.1f} down (px)   turn {parts.rotation_deg:+.1f} deg   "
-            f"scale {parts.scale:.3f}   stretch {parts.anisotropy:.3f}   from: {result.match.start}"
-        )
-        print(f"  {result.match.ambiguity.sentence}")
+        if result.projection.silhouette.any():
+            shift = shift_of(result.match.projection_to_frame, result.projection.silhouette)
+            print(
+                f"  shift {shift[0]:+.1f} right, {shift[1]:+.1f} down (px)   turn {parts.rotation_deg:+.1f} deg   "
+                f"scale {parts.scale:.3f}   stretch {parts.anisotropy:.3f}   from: {result.match.start}"
+            )
+        if result.match.ambiguity is not None:
+            print(f"  {result.match.ambiguity.sentence}")
         for warning in result.match.warnings:
             print(f"  warning: {warning}")
+
+
+def _print_errors(pose: PoseEstimate, joint_runs: tuple[str, ...]) -> None:
+    print(
+        f"  expected error in the picture {pose.expected_in_plane_error_mm:.1f} mm "
+        f"(95 % within {pose.in_plane_error_bound_mm:.1f} mm), along the beam {pose.expected_depth_error_mm:.1f} mm"
+    )
+    if len(joint_runs) > 1:
+        print(f"  solved together: {', '.join(joint_runs)}")
 
 
 def shift_of(matrix: NDArray[np.float64], silhouette: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -1,0 +1,205 @@
+"""Frames registered to a model by a rigid pose in mm: one frame, several runs solved together, or a whole run.
+
+The results have the form of the affine ones (`registration.FrameRegistration`), with the pose beside: its own affine in
+the picture stands where the paper's would, so that both can be compared and shown alike.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from VesselRegistrationLib.affine import RegionOfInterest
+from VesselRegistrationLib.c_arm import FloatArray
+from VesselRegistrationLib.matching import AffineMatch
+from VesselRegistrationLib.pose.affine_and_pose import pose_affine
+from VesselRegistrationLib.pose.cine import Progress, follow_run
+from VesselRegistrationLib.pose.estimation import (
+    PoseEstimate,
+    PoseModel,
+    PoseSettings,
+    PoseView,
+    estimate_pose,
+    pose_in_view,
+)
+from VesselRegistrationLib.projection import project_model, silhouette, transform_points
+from VesselRegistrationLib.registration import FrameRegistration, Segment
+from VesselRegistrationLib.xray_run import XRayRun, carry_pose, table_shift_lps
+from VesselSegmentationLib.errors import InputError, MissingGeometryError
+from VesselSegmentationLib.metrics import overlap_metrics
+
+NO_SHIFT = np.zeros(3)
+
+
+def register_views(
+    model: PoseModel,
+    frames: Sequence[tuple[XRayRun, int]],
+    segment: Segment,
+    start: FloatArray,
+    roi: RegionOfInterest | None = None,
+    settings: PoseSettings | None = None,
+) -> list[FrameRegistration]:
+    """One frame of each of several runs, solved together for one pose that the table carries from run to run.
+
+    `start` (4, 4) is where the model is thought to be in the first of them. Where the table of one of the runs is not
+    known, each run is solved by itself and says so in its warnings. Raises InputError for no frames.
+    """
+    if not frames:
+        raise InputError("There is no frame to register.")
+    options = settings or PoseSettings()
+    for run, frame in frames:
+        run.c_arm(frame)  # raises for a frame or a geometry that is not there, before any work
+    probabilities = [segment(run.frames[frame]) for run, frame in frames]
+    try:
+        shifts = [_table_shift(*frames[0], *place) for place in frames]
+    except MissingGeometryError as error:
+        alone = [
+            _solved(model, [place], [probability], [NO_SHIFT], start, roi, options)[0]
+            for place, probability in zip(frames, probabilities, strict=True)
+        ]
+        return [_with_warning(result, f"Solved without the other runs: {error}") for result in alone]
+    return _solved(model, frames, probabilities, shifts, start, roi, options)
+
+
+def register_run(
+    model: PoseModel,
+    run: XRayRun,
+    segment: Segment,
+    start: FloatArray,
+    roi: RegionOfInterest | None = None,
+    settings: PoseSettings | None = None,
+    progress: Progress | None = None,
+) -> list[FrameRegistration]:
+    """Every frame of a run, the pose followed from frame to frame; `start` (4, 4) is that of the first frame.
+
+    `progress` hears of each frame twice: when its vessels are found, and when its pose is.
+    """
+    options = settings or PoseSettings()
+    places, total = [(run, frame) for frame in range(run.frame_count)], 2 * run.frame_count
+    probabilities = []
+    for _, frame in places:
+        probabilities.append(segment(run.frames[frame]))
+        if progress:
+            progress(len(probabilities), total)
+    try:
+        shifts = [_table_shift(run, 0, run, frame) for _, frame in places]
+    except MissingGeometryError:
+        shifts = [NO_SHIFT for _ in places]
+    views = [
+        PoseView(run.c_arm(frame), _inside(probability, roi), shift)
+        for (_, frame), probability, shift in zip(places, probabilities, shifts, strict=True)
+    ]
+    followed = (lambda done, _: progress(run.frame_count + done, total)) if progress else None
+    estimates = follow_run(model, views, start, options, followed)
+    return [
+        _result(
+            model, place, view, probability, estimate, carry_pose(start, NO_SHIFT, view.table_shift_lps), roi, options
+        )
+        for place, view, probability, estimate in zip(places, views, probabilities, estimates, strict=True)
+    ]
+
+
+def _table_shift(first: XRayRun, first_frame: int, run: XRayRun, frame: int) -> FloatArray:
+    if run is first and frame == first_frame:
+        return NO_SHIFT
+    return table_shift_lps(first.geometry[first_frame], run.geometry[frame], same_run=run is first)
+
+
+def _solved(
+    model: PoseModel,
+    frames: Sequence[tuple[XRayRun, int]],
+    probabilities: Sequence[NDArray[np.floating]],
+    shifts: Sequence[FloatArray],
+    start: FloatArray,
+    roi: RegionOfInterest | None,
+    options: PoseSettings,
+) -> list[FrameRegistration]:
+    views = [
+        PoseView(run.c_arm(frame), _inside(probability, roi), shift)
+        for (run, frame), probability, shift in zip(frames, probabilities, shifts, strict=True)
+    ]
+    estimate = estimate_pose(model, views, start, options)
+    names = tuple(run.name for run, _ in frames)
+    return [
+        dataclasses.replace(
+            _result(model, place, view, probability, estimate, carry_pose(start, NO_SHIFT, shift), roi, options),
+            joint_runs=names,
+        )
+        for place, view, probability, shift in zip(frames, views, probabilities, shifts, strict=True)
+    ]
+
+
+def _result(
+    model: PoseModel,
+    place: tuple[XRayRun, int],
+    view: PoseView,
+    probability: NDArray[np.floating],
+    estimate: PoseEstimate,
+    start: FloatArray,
+    roi: RegionOfInterest | None,
+    options: PoseSettings,
+) -> FrameRegistration:
+    run, frame = place
+    region = (roi or RegionOfInterest(0, 0, run.columns, run.rows)).checked(run.rows, run.columns)
+    pose = pose_in_view(estimate, view)
+    shown = silhouette(transform_points(pose, model.model.points_lps), model.model.triangles, view.c_arm)
+    return FrameRegistration(
+        run=run.name,
+        frame=frame,
+        image=run.frames[frame],
+        c_arm=view.c_arm,
+        model_to_isocenter=start,
+        projection=project_model(model.model, view.c_arm, start),
+        roi=region,
+        probability=probability,
+        threshold=options.threshold,
+        status=estimate.status,
+        reason=estimate.reason,
+        match=_match(model, view, start, pose, region, shown, probability >= options.threshold, estimate.warnings),
+        shown=shown,
+        pose=estimate,
+        rigid_model_to_isocenter=pose,
+    )
+
+
+def _match(
+    model: PoseModel,
+    view: PoseView,
+    start: FloatArray,
+    pose: FloatArray,
+    region: RegionOfInterest,
+    shown: NDArray[np.bool_],
+    vessels: NDArray[np.bool_],
+    warnings: tuple[str, ...],
+) -> AffineMatch:
+    """The pose as the paper's match would state it."""
+    affine = pose_affine(model, view.c_arm, start, pose)
+    return AffineMatch(
+        moving_to_fixed=affine @ region.to_frame(),
+        projection_to_frame=affine,
+        overlap=overlap_metrics(shown, vessels),
+        warped=shown,
+        start="pose",
+        ambiguity=None,
+        warnings=warnings,
+    )
+
+
+def _inside(probability: NDArray[np.floating], roi: RegionOfInterest | None) -> NDArray[np.floating]:
+    """The probability inside the region of interest; nothing outside it."""
+    if roi is None:
+        return probability
+    kept = np.zeros_like(probability)
+    part = (slice(roi.y, roi.y + roi.height), slice(roi.x, roi.x + roi.width))
+    kept[part] = probability[part]
+    return kept
+
+
+def _with_warning(result: FrameRegistration, warning: str) -> FrameRegistration:
+    if result.match is None:
+        return result
+    match = dataclasses.replace(result.match, warnings=(*result.match.warnings, warning))
+    return dataclasses.replace(result, match=match)
