@@ -30,6 +30,17 @@ class ShownPose(enum.Enum):
         return _("Before: start pose") if self is ShownPose.BEFORE else _("After: registered or adjusted")
 
 
+class Method(enum.Enum):
+    """How the model is laid on the vessels. Saved scenes hold the names."""
+
+    POSE = "pose"
+    AFFINE = "affine"
+
+    def label(self) -> str:
+        """What the panel calls it."""
+        return _("Pose (mm)") if self is Method.POSE else _("Affine (paper)")
+
+
 @parameterNodeWrapper
 class VesselRegistrationParameterNode:
     """Inputs, values and results of one case. Angles in degrees (LAO +, CRA +), lengths in mm.
@@ -58,6 +69,7 @@ class VesselRegistrationParameterNode:
     roi: vtkMRMLMarkupsROINode
     segmentation: vtkMRMLSegmentationNode
     threshold: Annotated[float, WithinRange(0.01, 0.99), Default(0.5)]
+    method: Method = Method.POSE
     improvementSteps: Annotated[int, WithinRange(0, 500), Default(24)]
 
     pose: vtkMRMLLinearTransformNode

@@ -7,7 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 import VesselRegistrationMRML as parts
-from VesselRegistrationMRML.parameter_node import ShownPose
+from VesselRegistrationMRML.parameter_node import Method, ShownPose
 from VesselSegmentationLib.errors import InputError, UserError
 from VesselSegmentationMRML import run_nodes, segment_nodes
 
@@ -108,7 +108,7 @@ class PoseLogic:
         if p.useRoi and p.roi is not None and self.roi(p) is None:
             return "The region of interest lies outside the picture. Draw it again, or switch it off."
         start = self._registrationStart(p)
-        if not parts.pictures.inPicture(model, start, cArm):
+        if p.method is Method.AFFINE and not parts.pictures.inPicture(model, start, cArm):
             return "The model lies outside the picture. Center it in step 1, or move it with the controls of step 6."
         return ""
 
@@ -132,6 +132,7 @@ class PoseLogic:
             roi=self.roi(p) if p.useRoi else None,
             vessels=None if allFrames else self.vessels(p),
             threshold=p.threshold,
+            method=p.method.value,
             steps=p.improvementSteps,
         )
         return parts.registration_job.write(job, pathlib.Path(folder))

@@ -46,8 +46,16 @@ class RegistrationResult:
     """Right and down."""
     start: str = ""
     warnings: tuple[str, ...] = ()
+    method: str = "affine"
+    """"pose" or "affine"."""
+    expectedInPlaneMm: float | None = None
+    """Expected error of a pose across the picture, in the plane of the isocentre."""
+    inPlaneBoundMm: float | None = None
+    """95 % of poses stay below it."""
+    expectedDepthMm: float | None = None
+    """Expected error along the beam."""
     modelToIsocenter: tuple[tuple[float, ...], ...] | None = None
-    """The affine in 3-D (4, 4) LPS mm that shows the model on the vessels."""
+    """(4, 4) LPS mm: the rigid pose, or the affine in 3-D that shows the model on the vessels."""
     roi: tuple[int, ...] = ()
     """First column and row, width and height of the region that was matched."""
 

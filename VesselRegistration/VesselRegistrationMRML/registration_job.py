@@ -42,7 +42,10 @@ class Job:
     vessels: BoolArray | None
     """Mask of the one frame; None: the network finds them."""
     threshold: float
+    method: str
+    """"pose" or "affine"."""
     steps: int
+    """Of refinement of an affine."""
 
 
 def write(job: Job, folder: Path) -> list[str]:
@@ -63,7 +66,7 @@ def write(job: Job, folder: Path) -> list[str]:
     write_atomically(folder / JOB_FILE, json.dumps({"firstFrame": job.firstFrame}))
     arguments = ["register", "--model", str(folder / "model.vtp"), "--model-frame", "LPS", "--model-units", "mm"]
     arguments += ["--xray", str(folder / "run.nrrd"), "--initial-pose", str(folder / "start-pose.json")]
-    arguments += ["--threshold", f"{job.threshold:g}", "--steps", str(job.steps)]
+    arguments += ["--method", job.method, "--threshold", f"{job.threshold:g}", "--steps", str(job.steps)]
     arguments += ["--frame", "0"] if len(job.frames) == 1 else ["--all-frames"]
     if job.roi is not None:
         arguments += ["--roi", *(str(value) for value in (job.roi.x, job.roi.y, job.roi.width, job.roi.height))]
@@ -109,7 +112,11 @@ def fromEntry(entry: dict[str, Any], firstFrame: int = 0) -> RegistrationResult:
         shiftPx=_shift(entry["affineProjectionToFrame"], entry["roi"]),
         start=entry["start"] or "",
         warnings=tuple(entry["warnings"]),
-        modelToIsocenter=_rows(entry["affineModelToIsocenter"]),
+        method=entry["method"],
+        expectedInPlaneMm=entry.get("expectedInPlaneErrorMm"),
+        inPlaneBoundMm=entry.get("inPlaneErrorBoundMm"),
+        expectedDepthMm=entry.get("expectedDepthErrorMm"),
+        modelToIsocenter=_rows(entry["modelToIsocenter"] or entry["affineModelToIsocenter"]),
         roi=tuple(int(entry["roi"][name]) for name in ("x", "y", "width", "height")),
     )
 

@@ -15,7 +15,7 @@ from VesselRegistrationLib.registration_files import c_arm_entry, report_of_pose
 from VesselRegistrationLib.registration_pictures import with_outline
 from VesselRegistrationLib.vessel_model import VesselModel
 from VesselRegistrationMRML.geometry_node import RunGeometry
-from VesselRegistrationMRML.poses import FramePose, PoseOrigin, RunPoses
+from VesselRegistrationMRML.poses import FramePose, PoseOrigin, RegistrationResult, RunPoses
 from VesselSegmentationLib.errors import InputError, OutputError
 from VesselSegmentationLib.files import write_atomically
 from VesselSegmentationLib.overlay import grey_rgb, overlap_overlay, write_png
@@ -101,9 +101,9 @@ def _entry(frame: int, pose: FramePose, geometry: RunGeometry, start: FloatArray
         "status": "adjusted" if adjusted else "registered" if registered else "refused",
         "reason": result.reason if result else "",
         "coordinateSystem": "LPS",
-        "modelToIsocenter": None,  # an affine match estimates no rigid pose
+        **_rigidEntry(result),
         "startModelToIsocenter": start.tolist(),
-        "affineModelToIsocenter": _listed(result.modelToIsocenter) if result else None,
+        "affineModelToIsocenter": _listed(result.modelToIsocenter) if result and result.method == "affine" else None,
         "adjustedModelToIsocenter": _listed(pose.modelToIsocenter) if adjusted else None,
         "affine": None if whole is None else (whole @ translation(x, y)).tolist(),
         "affineProjectionToFrame": None if whole is None else whole.tolist(),
@@ -121,6 +121,19 @@ def _entry(frame: int, pose: FramePose, geometry: RunGeometry, start: FloatArray
         "warnings": list(result.warnings) if result else [],
         "projection": "perspective",
         "cArm": c_arm_entry(cArm),
+    }
+
+
+def _rigidEntry(result: RegistrationResult | None) -> dict[str, Any]:
+    """What a rigid pose adds to a frame's report; an affine match estimates none."""
+    if result is None or result.method != "pose":
+        return {"method": "affine", "modelToIsocenter": None}
+    return {
+        "method": "pose",
+        "modelToIsocenter": _listed(result.modelToIsocenter) if result.registered else None,
+        "expectedInPlaneErrorMm": result.expectedInPlaneMm,
+        "inPlaneErrorBoundMm": result.inPlaneBoundMm,
+        "expectedDepthErrorMm": result.expectedDepthMm,
     }
 
 

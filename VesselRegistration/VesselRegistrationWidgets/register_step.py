@@ -80,6 +80,9 @@ class RegisterStep(JobStep):
         if self.panel.result.browser() is None:
             problem = problem or _("There is one frame only; press Register")
         explain(self.ui.registerAllButton, problem, _("Register every frame of the run; takes some seconds per frame"))
+        isAffine = parameters.method.value == "affine"
+        for widget in (self.ui.improvementStepsLabel, self.ui.improvementStepsSpinBox):
+            widget.visible = isAffine
         self.progressBar.visible = self.running
         self._showResult(self.logic.result(parameters))
 
@@ -99,7 +102,7 @@ class RegisterStep(JobStep):
             return
         if result.registered:
             showText(ui.outcomeLabel, _("Frame {frame}: registered").format(frame=result.frame + 1), Tone.GOOD)
-            self.summarize(_("DSC {dsc:.2f}").format(dsc=result.dsc) if result.dsc is not None else _("registered"))
+            self.summarize(_summary(result))
         else:
             words = _("Frame {frame}: NOT registered. {reason}").format(frame=result.frame + 1, reason=result.reason)
             showText(ui.outcomeLabel, words, Tone.BAD)
@@ -109,16 +112,40 @@ class RegisterStep(JobStep):
         showText(ui.warningsLabel, warnings, Tone.WARNING)
 
 
+def _summary(result: RegistrationResult) -> str:
+    """The one number to see when the section is closed."""
+    if result.expectedInPlaneMm is not None:
+        return _("± {error:.1f} mm").format(error=result.expectedInPlaneMm)
+    return _("DSC {dsc:.2f}").format(dsc=result.dsc) if result.dsc is not None else _("registered")
+
+
 def resultHtml(result: RegistrationResult) -> str:
     """The numbers of a match as a small table."""
     rows = [
+        (_("Expected error"), _expectedError(result)),
+        (_("Along the beam"), _depthError(result)),
         (_("Overlap"), _overlap(result)),
         (_("Shift"), _shift(result.shiftPx)),
         (_("Turn"), _turn(result.rotationDeg)),
         (_("Size"), _size(result)),
     ]
     text = "".join(f"<tr><td>{name}:&nbsp;</td><td>{value}</td></tr>" for name, value in rows if value)
-    return f"<table cellspacing='2'>{text}</table>" + _affineHtml(result.affine)
+    table = f"<table cellspacing='2'>{text}</table>"
+    return table + (_affineHtml(result.affine) if result.method == "affine" else "")
+
+
+def _expectedError(result: RegistrationResult) -> str:
+    """What a clinician may rely on: how far off the model may be in the picture."""
+    if result.expectedInPlaneMm is None or result.inPlaneBoundMm is None:
+        return ""
+    text = _("<b>{error:.1f} mm</b> in the picture (95 % within {bound:.1f} mm)")
+    return text.format(error=result.expectedInPlaneMm, bound=result.inPlaneBoundMm)
+
+
+def _depthError(result: RegistrationResult) -> str:
+    if result.expectedDepthMm is None:
+        return ""
+    return _("may be {error:.0f} mm off: one view hardly tells depth").format(error=result.expectedDepthMm)
 
 
 def _overlap(result: RegistrationResult) -> str:

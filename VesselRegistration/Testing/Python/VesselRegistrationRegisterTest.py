@@ -27,11 +27,46 @@ class VesselRegistrationRegisterTest(VesselRegistrationGuiCase):
         result = self.widget.logic.result(self.parameters)
         self.assertTrue(result.registered, result.reason)
         self.assertGreater(result.dsc, 0.8)
-        for word in ("DSC", "Precision", "Recall", "Shift", "Turn", "Affine", f"{result.dsc:.3f}"):
+        for word in ("DSC", "Precision", "Recall", "Shift", "Turn", f"{result.dsc:.3f}", "Expected error", "beam"):
             self.assertIn(word, self.ui.resultLabel.text)
+        self.assertIn(f"{result.expectedInPlaneMm:.1f} mm", self.ui.resultLabel.text)
+        self.assertNotIn("Affine", self.ui.resultLabel.text)
         self.assertIn("registered", self.ui.outcomeLabel.text)
-        self.assertIn("DSC", self.ui.registerCollapsibleButton.text)
+        self.assertIn("mm", self.ui.registerCollapsibleButton.text)
         self.assertEqual(self.parameters.model.GetParentTransformNode(), self.parameters.pose)
+
+    def test_the_model_stands_at_a_rigid_pose_within_millimeters_of_the_truth(self) -> None:
+        import numpy as np
+
+        from VesselRegistrationLib.simulation.truth import read_truth
+        from VesselRegistrationMRML import placement
+        from VesselSegmentationLib.resources import resource_folder
+
+        self.useTrueVessels()
+        self.ui.registerButton.click()
+        self.waitFor(lambda: not self.widget.register.running, "registered")
+        truth = read_truth(resource_folder() / "SampleCase")
+        pose, cArm = placement.poseLps(self.parameters.pose), self.widget.logic.cArm(self.parameters)
+        np.testing.assert_allclose(pose[:3, :3] @ pose[:3, :3].T, np.eye(3), atol=1e-6)
+        pixels = [
+            cArm.project(truth.centerline_lps @ matrix[:3, :3].T + matrix[:3, 3])[:, :2]
+            for matrix in (pose, truth.poses[SAMPLE_FRAME])
+        ]
+        offMm = np.linalg.norm(pixels[0] - pixels[1], axis=1).mean() * cArm.pixel_size_at_isocenter_mm()
+        self.assertLess(offMm, 1.5)
+
+    def test_the_affine_of_the_paper_is_there_beside_the_pose(self) -> None:
+        self.useTrueVessels()
+        self.assertFalse(self.ui.improvementStepsSpinBox.visible)
+        self.ui.methodComboBox.currentIndex = 1
+        self.settle()
+        self.assertTrue(self.ui.improvementStepsSpinBox.visible)
+        self.ui.registerButton.click()
+        self.waitFor(lambda: not self.widget.register.running, "registered")
+        self.assertEqual(self.widget.logic.result(self.parameters).method, "affine")
+        self.assertIn("Affine", self.ui.resultLabel.text)
+        self.assertNotIn("Expected error", self.ui.resultLabel.text)
+        self.assertIn("DSC", self.ui.registerCollapsibleButton.text)
 
     def test_a_refusal_is_said_first_and_with_its_reason(self) -> None:
         import numpy as np
