@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.simulation.anatomy import VesselTree, centerline_points
 from VesselRegistrationLib.simulation.filling import FillSettings, fill
+from VesselRegistrationLib.simulation.generators import DEFAULT, Generator
 from VesselRegistrationLib.simulation.scene import (
     Scene,
     SimulatedPatient,
@@ -96,7 +97,12 @@ class SimulatedCase:
 
 
 def simulate_case(
-    region: str, seed: int, frames: int = 12, size: int = 512, model_cell_mm: float | None = None
+    region: str,
+    seed: int,
+    frames: int = 12,
+    size: int = 512,
+    model_cell_mm: float | None = None,
+    generator: Generator = DEFAULT,
 ) -> SimulatedCase:
     """A case of a region ("upper", "lower", "coronary", "phantom"): contrast arrives, fills, and thins again.
 
@@ -107,12 +113,12 @@ def simulate_case(
     if seed < 0:
         raise InputError(f"The seed {seed} is negative. Choose 0 or more.")
     rng = np.random.default_rng([seed, 0xCA5E])
-    patient = make_patient(region, rng, model_cell_mm)
+    patient = make_patient(region, rng, model_cell_mm, generator)
     site = FillSettings(site=_site(region, rng), full_chance=0.0, missing_chance=0.08)
     filling_seed = int(rng.integers(2**31))
     fronts, dilutions = _wash(frames, rng)
     fullest = _filling(patient.tree, site, max(fronts) or 1.0, filling_seed, region)
-    scene = with_fixed_window(_scene_with_vessels(patient, fullest, rng, size), fullest, rng)
+    scene = with_fixed_window(_scene_with_vessels(patient, fullest, rng, size, generator), fullest, rng)
     motion = _motion(region, frames, rng)
     pictures, masks, poses = [], [], []
     for front, dilution, shift in zip(fronts, dilutions, motion, strict=True):
@@ -140,10 +146,12 @@ def simulate_case(
     )
 
 
-def _scene_with_vessels(patient: SimulatedPatient, fullest: VesselModel, rng: np.random.Generator, size: int) -> Scene:
+def _scene_with_vessels(
+    patient: SimulatedPatient, fullest: VesselModel, rng: np.random.Generator, size: int, generator: Generator
+) -> Scene:
     """A scene in which contrast will be seen: nobody injects with the C-arm pointed elsewhere."""
     for _ in range(VIEWS_TRIED):
-        scene = _readable(make_scene(patient, rng, size))
+        scene = _readable(make_scene(patient, rng, size, generator))
         if visible_vessels(scene, fullest).mean() >= LEAST_VESSEL_SHARE[patient.tree.region]:
             break
     return scene

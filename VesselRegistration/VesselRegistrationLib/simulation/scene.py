@@ -20,14 +20,14 @@ from VesselRegistrationLib.simulation.fluoroscopy import (
     counted_photons,
     expose,
     grey_values,
-    sample_settings,
     sample_shutters,
     shuttered,
     window_limits,
 )
+from VesselRegistrationLib.simulation.generators import DEFAULT, Generator
 from VesselRegistrationLib.simulation.meshing import mesh_branches
 from VesselRegistrationLib.simulation.tissue import Tissue, make_tissue
-from VesselRegistrationLib.simulation.views import sample_c_arm, sample_pose
+from VesselRegistrationLib.simulation.views import sample_pose
 from VesselRegistrationLib.simulation.visibility import seen_vessel
 from VesselRegistrationLib.vessel_model import VesselModel
 
@@ -81,27 +81,29 @@ class RenderedFrame:
     """Contrast-filled vessel that can be seen: what an observer would mark. (rows, columns)."""
 
 
-def make_patient(region: str, rng: np.random.Generator, cell_mm: float | None = None) -> SimulatedPatient:
+def make_patient(
+    region: str, rng: np.random.Generator, cell_mm: float | None = None, generator: Generator = DEFAULT
+) -> SimulatedPatient:
     """A random patient of a region; `cell_mm` sets the fineness of the model's mesh."""
-    tree = make_tree(region, rng)
+    tree = make_tree(region, rng, generator.anatomy)
     tissue = make_tissue(region, rng)
     ribs = mesh_branches(tissue.ribs, RIB_CELL_MM) if tissue.ribs else None
     return SimulatedPatient(tree, mesh_branches(tree.branches, cell_mm or CELL_MM[region]), tissue, ribs)
 
 
-def make_scene(patient: SimulatedPatient, rng: np.random.Generator, size: int) -> Scene:
+def make_scene(patient: SimulatedPatient, rng: np.random.Generator, size: int, generator: Generator = DEFAULT) -> Scene:
     """A random view, background, machine and set of devices for a patient; size x size pixels."""
     region = patient.tree.region
-    c_arm, pose = sample_c_arm(region, rng, size), sample_pose(region, rng)
+    c_arm, pose = generator.view(region, rng, size), sample_pose(region, rng)
     return Scene(
         patient=patient,
         c_arm=c_arm,
         pose=pose,
-        background=_background(patient, c_arm, pose, rng),
+        background=_background(patient, c_arm, pose, rng, generator.clutter),
         devices=sample_devices(rng, patient.tree, c_arm, pose),
         density_per_mm=10 ** rng.uniform(-0.65, 0.2) / _typical_path_mm(patient, c_arm, pose),
         mixing=_mixing(rng, size),
-        settings=sample_settings(rng),
+        settings=generator.machine(rng),
         shutters=sample_shutters(rng, size),
     )
 
@@ -184,7 +186,9 @@ def _averaged(fine: NDArray[np.generic]) -> Picture:
     return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
 
 
-def _background(patient: SimulatedPatient, c_arm: CArm, pose: FloatArray, rng: np.random.Generator) -> Picture:
+def _background(
+    patient: SimulatedPatient, c_arm: CArm, pose: FloatArray, rng: np.random.Generator, clutter: float = 1.0
+) -> Picture:
     """Absorbance of bodies, ribs and fine structure; smooth bodies are computed on a coarse grid."""
     from scipy.ndimage import zoom
 
@@ -195,8 +199,8 @@ def _background(patient: SimulatedPatient, c_arm: CArm, pose: FloatArray, rng: n
     if patient.ribs is not None:
         length = path_length_mm(transform_points(pose, patient.ribs.points_lps), patient.ribs.triangles, c_arm)
         background = background + rng.uniform(0.002, 0.012) * length
-    background = background + rng.uniform(0, 0.09) * clouds(rng, size, 4)
-    background = background + rng.uniform(0, 0.03) * clouds(rng, size, 20, 3, 0.8)
+    background = background + clutter * rng.uniform(0, 0.09) * clouds(rng, size, 4)
+    background = background + clutter * rng.uniform(0, 0.03) * clouds(rng, size, 20, 3, 0.8)
     return np.asarray(background - background.min(), dtype=np.float32)
 
 
