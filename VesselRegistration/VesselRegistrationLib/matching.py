@@ -96,6 +96,8 @@ class AffineMatcher:
 
     def __init__(self, network: AffineCnn | None) -> None:
         self.network = network.eval() if network is not None else None
+        if self.network is not None:
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.side = network.settings.input_size if network is not None else MATCH_SIDE
 
     @classmethod
