@@ -21,6 +21,7 @@ from VesselRegistrationLib.affine import apply
 from VesselRegistrationLib.cli.register_command import fullest_frame
 from VesselRegistrationLib.matching import AffineMatcher
 from VesselRegistrationLib.model_reading import read_vessel_model
+from VesselRegistrationLib.pose.metrics import picture_distances_mm
 from VesselRegistrationLib.projection import transform_points
 from VesselRegistrationLib.registration import register_frame
 from VesselRegistrationLib.registration_files import write_registration
@@ -53,8 +54,8 @@ def main() -> None:
             result.c_arm.project(transform_points(pose, centerline))[:, :2]
             for pose in (np.array(reference[run.name]), np.eye(4))
         )
-        shown, scale = apply(result.match.projection_to_frame, start), result.c_arm.pixel_size_at_isocenter_mm()
-        before, after = (np.linalg.norm(points - truth, axis=1) * scale for points in (start, shown))
+        shown = apply(result.match.projection_to_frame, start)
+        before, after = (picture_distances_mm(points, truth, result.c_arm) for points in (start, shown))
         overlap, worst = result.match.overlap, np.percentile(after, 95)
         print(
             f"{run.name:<6} {frame:5d}  {before.mean():12.1f}       {after.mean():8.2f}   {worst:6.2f}"

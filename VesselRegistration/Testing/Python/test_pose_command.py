@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from VesselRegistrationLib.cli.main import main
+from VesselRegistrationLib.pose.metrics import projection_distances_mm
 from VesselRegistrationLib.simulation.cases import simulate_case, write_case
 from VesselRegistrationLib.simulation.truth import read_truth
 from VesselRegistrationLib.xray_reading import read_xray_run
@@ -40,11 +41,7 @@ def report_of(output: Path) -> dict[str, object]:
 def in_plane_mm(case: Path, entry: dict[str, object], frame: int) -> float:
     truth, c_arm = read_truth(case), read_xray_run(case / "run.dcm").c_arm(frame)
     found = np.array(entry["modelToIsocenter"])
-    pixels = [
-        c_arm.project(truth.centerline_lps @ pose[:3, :3].T + pose[:3, 3])[:, :2]
-        for pose in (found, truth.poses[frame])
-    ]
-    return float(np.linalg.norm(pixels[0] - pixels[1], axis=1).mean() * c_arm.pixel_size_at_isocenter_mm())
+    return float(projection_distances_mm(truth.centerline_lps, found, truth.poses[frame], c_arm).mean())
 
 
 def test_a_pose_is_the_default_and_comes_with_its_errors_in_mm(
