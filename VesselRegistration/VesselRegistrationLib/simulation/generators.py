@@ -2,7 +2,8 @@
 
 `SHIFTED` lies outside the training's ranges on purpose, in everything at once, and is still an X-ray picture: vessels
 half as winding again and twice as often diseased, oblique views that training never sees, a tenth of the photons, more
-scatter, harder sharpening, other display curves, and backgrounds with twice the clutter.
+scatter, harder sharpening, other display curves, backgrounds with twice the clutter, text twice as high, thicker
+guiding catheters, harder diaphragms, and subtraction masks further away than any of training's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from VesselRegistrationLib.c_arm import CArm
 from VesselRegistrationLib.simulation.anatomy import AnatomySettings
+from VesselRegistrationLib.simulation.extras import Extras
 from VesselRegistrationLib.simulation.fluoroscopy import FluoroscopySettings, sample_settings
 from VesselRegistrationLib.simulation.views import sample_c_arm
 from VesselSegmentationLib.errors import InputError
@@ -31,6 +33,8 @@ class Generator:
     machine: Callable[[np.random.Generator], FluoroscopySettings] = sample_settings
     clutter: float = 1.0
     """Factor on the fine structure of the background."""
+    extras: Extras = field(default_factory=Extras)
+    """Shares and looks of what only some pictures show."""
 
 
 def _oblique_view(region: str, rng: np.random.Generator, size: int) -> CArm:
@@ -59,8 +63,21 @@ def _poor_machine(rng: np.random.Generator) -> FluoroscopySettings:
     )
 
 
+_OTHER_EXTRAS = Extras(
+    subtraction=0.2,
+    text=0.5,
+    guide=0.6,
+    dome=0.6,
+    waisted_vertebrae=1.0,
+    mask_shift_px=(2.0, 4.0),
+    text_height_px=(12.0, 18.0),
+    guide_width_mm=(2.7, 3.4),
+    dome_absorbance=(0.7, 1.2),
+)
 DEFAULT = Generator()
-SHIFTED = Generator("shifted", AnatomySettings(tortuosity=1.5, disease=2.0), _oblique_view, _poor_machine, 2.0)
+SHIFTED = Generator(
+    "shifted", AnatomySettings(tortuosity=1.5, disease=2.0), _oblique_view, _poor_machine, 2.0, _OTHER_EXTRAS
+)
 GENERATORS = {generator.name: generator for generator in (DEFAULT, SHIFTED)}
 
 

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from VesselRegistrationLib.simulation.generators import DEFAULT, Generator
 from VesselSegmentationLib.errors import InputError, OutputError, UserError
 from VesselSegmentationLib.files import write_atomically
 
@@ -32,7 +33,7 @@ FILLINGS = 3
 """Partial fillings meshed per patient; each view shows one of them."""
 EMPTY_SHARE = 0.05
 """Views without contrast agent: the network must also learn to find nothing."""
-POOL_VERSION = 3
+POOL_VERSION = 4
 """Raised when the same seed draws other pictures. Version 1 is what the first shipped networks were trained on."""
 
 
@@ -57,19 +58,19 @@ class PatientViews:
     models: NDArray[np.uint8]
 
 
-def patient_views(request: PoolRequest) -> PatientViews:
-    """Simulate one patient's views; depends on the request alone."""
+def patient_views(request: PoolRequest, generator: Generator = DEFAULT) -> PatientViews:
+    """Simulate one patient's views; depends on the request and the generator alone."""
     from VesselRegistrationLib.simulation.filling import fill
     from VesselRegistrationLib.simulation.scene import make_patient, make_scene, mesh_of, model_silhouette, render
 
     rng = np.random.default_rng([request.seed, request.number])
     region = str(rng.choice(REGIONS, p=SHARES))
-    patient = make_patient(region, rng)
+    patient = make_patient(region, rng, generator=generator)
     fillings = [mesh_of(fill(patient.tree, rng), region) for _ in range(FILLINGS)]
     shape = (request.views, request.size, request.size)
     frames, masks, models = (np.zeros(shape, np.uint8) for _ in range(3))
     for view in range(request.views):
-        scene = make_scene(patient, rng, request.size)
+        scene = make_scene(patient, rng, request.size, generator)
         filled = None if rng.random() < EMPTY_SHARE else fillings[rng.integers(FILLINGS)]
         frame = render(scene, filled, rng)
         frames[view], masks[view] = frame.picture, frame.mask

@@ -12,7 +12,9 @@ from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.projection import path_length_mm, silhouette, transform_points
 from VesselRegistrationLib.simulation.anatomy import Branch, VesselTree, make_tree
 from VesselRegistrationLib.simulation.bodies import Picture, absorbance, clouds
+from VesselRegistrationLib.simulation.burnt_text import Label, sample_labels, with_labels
 from VesselRegistrationLib.simulation.devices import Device, device_absorbance, sample_devices
+from VesselRegistrationLib.simulation.extras import Stream, drawn
 from VesselRegistrationLib.simulation.fluoroscopy import (
     FluoroscopySettings,
     Shutters,
@@ -69,6 +71,8 @@ class Scene:
     shutters: Shutters
     limits: tuple[float, float] | None = None
     """What becomes black and white; None: chosen for each frame anew."""
+    labels: tuple[Label, ...] = ()
+    """Text burnt in."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ def make_patient(
 def make_scene(patient: SimulatedPatient, rng: np.random.Generator, size: int, generator: Generator = DEFAULT) -> Scene:
     """A random view, background, machine and set of devices for a patient; size x size pixels."""
     region = patient.tree.region
+    extras, for_text = generator.extras, drawn(rng, Stream.TEXT, generator.extras.text)
     c_arm, pose = generator.view(region, rng, size), sample_pose(region, rng)
     return Scene(
         patient=patient,
@@ -105,6 +110,7 @@ def make_scene(patient: SimulatedPatient, rng: np.random.Generator, size: int, g
         mixing=_mixing(rng, size),
         settings=generator.machine(rng),
         shutters=sample_shutters(rng, size),
+        labels=sample_labels(for_text, c_arm, extras) if for_text else (),
     )
 
 
@@ -128,7 +134,7 @@ def render(
         empty = beam_intensity(scene.background + device_absorbance(scene.devices, scene.c_arm), scene.settings)
         without, clean = (grey_values(light / reference, scene.settings, limits) for light in (empty, intensity))
         mask = seen_vessel(mask, darkening=without - clean, noise=picture - clean)
-    shown = shuttered(picture, scene.shutters)
+    shown = with_labels(shuttered(picture, scene.shutters), scene.labels)
     return RenderedFrame(np.clip(np.rint(shown), 0, 255).astype(np.uint8), mask)
 
 

@@ -1,0 +1,74 @@
+"""What some simulated pictures show: present with share 1, absent with share 0, the same for the same seed."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from VesselRegistrationLib.simulation.extras import Extras, Stream, drawn, own_stream
+from VesselRegistrationLib.simulation.generators import DEFAULT, SHIFTED, Generator
+from VesselRegistrationLib.simulation.pool import PatientViews, PoolRequest, patient_views
+from VesselSegmentationLib.errors import InputError
+
+SHARES = ("subtraction", "text", "guide", "dome", "waisted_vertebrae")
+CORONARY = PoolRequest(318, 1, 2, 96)
+"""A coronary tree."""
+
+
+def only(feature: str, share: float = 1.0) -> Generator:
+    """The default generator with one feature."""
+    return dataclasses.replace(DEFAULT, extras=dataclasses.replace(Extras.none(), **{feature: share}))
+
+
+@pytest.fixture(scope="module")
+def plain() -> PatientViews:
+    return patient_views(CORONARY, dataclasses.replace(DEFAULT, extras=Extras.none()))
+
+
+@pytest.mark.parametrize("feature", ["text"])
+def test_a_feature_with_share_1_is_in_every_picture_and_comes_from_the_seed(plain, feature) -> None:
+    shown, again = (patient_views(CORONARY, only(feature)) for _ in range(2))
+    assert np.array_equal(shown.frames, again.frames)
+    assert np.array_equal(shown.masks, again.masks)
+    assert np.array_equal(shown.models, plain.models)
+    for frame, without in zip(shown.frames, plain.frames, strict=True):
+        assert not np.array_equal(frame, without)
+
+
+@pytest.mark.parametrize("bad", [-0.1, 1.01, float("nan"), float("inf")])
+@pytest.mark.parametrize("feature", SHARES)
+def test_what_is_no_share_is_refused_with_its_name(feature, bad) -> None:
+    with pytest.raises(InputError, match=f"{feature}.*0 to 1"):
+        Extras(**{feature: bad})
+
+
+@pytest.mark.parametrize("bad", [(2.0, 1.0), (-1.0, 1.0), (0.0, float("nan")), (0.0, float("inf"))])
+def test_what_is_no_range_is_refused_with_its_name(bad) -> None:
+    with pytest.raises(InputError, match="guide_width_mm"):
+        Extras(guide_width_mm=bad)
+
+
+def test_a_stream_of_its_own_leaves_the_callers_generator_as_it_was() -> None:
+    used, untouched = np.random.default_rng(5), np.random.default_rng(5)
+    draws = {stream: own_stream(used, stream).random() for stream in Stream}
+    assert len(set(draws.values())) == len(Stream)
+    assert used.random() == untouched.random()
+    assert own_stream(used, Stream.TEXT).random() != draws[Stream.TEXT]
+
+
+@pytest.mark.parametrize(("share", "found"), [(0.0, 0), (1.0, 200)])
+def test_nothing_and_everything_are_exact(share, found) -> None:
+    assert sum(drawn(np.random.default_rng(seed), Stream.DOME, share) is not None for seed in range(200)) == found
+
+
+def test_a_share_is_that_of_the_draws() -> None:
+    found = sum(drawn(np.random.default_rng(seed), Stream.DOME, 0.3) is not None for seed in range(1000))
+    assert found == pytest.approx(300, abs=50)
+
+
+def test_the_shifted_generators_extras_are_not_those_of_training() -> None:
+    usual, other = DEFAULT.extras, SHIFTED.extras
+    for item in dataclasses.fields(Extras):
+        assert getattr(usual, item.name) != getattr(other, item.name)
+    assert other.text_height_px[0] >= usual.text_height_px[1]
+    assert other.mask_shift_px[0] >= usual.mask_shift_px[1]
