@@ -15,6 +15,7 @@ from types import ModuleType
 _ON_DEMAND = {
     "c_arm_values",
     "case",
+    "certainty",
     "geometry_node",
     "layout",
     "pictures",

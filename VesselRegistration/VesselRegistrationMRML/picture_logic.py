@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from VesselRegistrationLib.affine import RegionOfInterest
     from VesselSegmentationLib.metrics import Overlap
 
+REFUSED_OPACITY = 0.3
+"""Of a model that was refused a pose, times what the user wants: in the C-arm view it lies over the picture too."""
+
 
 class PictureLogic:
     """What is seen. Methods that update do nothing while model, run or geometry are missing."""
@@ -98,7 +101,7 @@ class PictureLogic:
         if p.outline is None:
             p.outline = self.sceneOf(p).AddNewNodeByClass("vtkMRMLModelNode", "Projected outline")
         covered = parts.pictures.modelSilhouette(model, pose, cArm)
-        parts.pictures.updateOutline(p.outline, covered, cArm)
+        parts.pictures.updateOutline(p.outline, covered, cArm, self.standing(p))
         overlap = self._overlap(p, covered, cArm)
         self.updateVisibility(p)
         return overlap
@@ -106,7 +109,8 @@ class PictureLogic:
     def _overlap(self, p: Any, covered: Any, cArm: Any) -> Overlap | None:
         from VesselSegmentationLib.metrics import overlap_metrics
 
-        vessels = self.vessels(p)
+        # Yellow would say that model and vessels agree, which a refusal has just denied.
+        vessels = None if self.standing(p) is parts.certainty.Standing.REFUSED else self.vessels(p)
         if vessels is None:
             if p.overlay is not None:
                 parts.pictures.clear(p.overlay)
@@ -127,7 +131,8 @@ class PictureLogic:
         if p.xray is not None:
             parts.views.labelOver(p.xray, p.overlay, p.overlayOpacity if p.showOverlay else 0.0)
         if p.model is not None and p.model.GetDisplayNode():
-            p.model.GetDisplayNode().SetOpacity(p.modelOpacity)
+            isRefused = self.standing(p) is parts.certainty.Standing.REFUSED
+            p.model.GetDisplayNode().SetOpacity(p.modelOpacity * (REFUSED_OPACITY if isRefused else 1.0))
         # The vessels' own fill would hide the picture and which of them the model meets; their outline stays.
         if p.segmentation is not None and p.segmentation.GetDisplayNode():
             p.segmentation.GetDisplayNode().SetVisibility2DFill(p.model is None or p.overlay is None)

@@ -12,9 +12,13 @@ from VesselRegistrationLib.affine import RegionOfInterest
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.projection import BoolArray, path_length_mm, silhouette, transform_points
 from VesselRegistrationLib.vessel_model import VesselModel
+from VesselRegistrationMRML.certainty import Standing, dashed
 from VesselRegistrationMRML.placement import matrixFromArray, pictureToRas
 
 OUTLINE_COLOR = (1.0, 0.86, 0.1)
+OUTLINE_COLORS = {Standing.START: (1.0, 1.0, 1.0), Standing.REFUSED: (1.0, 0.3, 0.2)}
+"""Of a model that was not registered, whose outline is dashed too; any other has OUTLINE_COLOR."""
+DASH_PX = 5.0
 OUTLINE_WIDTH_PX = 2
 SMOOTHING_STEPS, SMOOTHING_PASS_BAND = 12, 0.2
 """The outline follows pixels; smoothing takes the stairs away and leaves what is larger than a pixel or two."""
@@ -65,18 +69,22 @@ def inPicture(model: VesselModel, modelToIsocenter: FloatArray, cArm: CArm) -> b
     return bool(seen.any())
 
 
-def updateOutline(node: Any, covered: BoolArray, cArm: CArm) -> None:
-    """Make a model node the outline of the projected model (rows, columns): lines in the picture's plane, RAS mm."""
-    node.SetAndObservePolyData(_contour(covered, pictureToRas(cArm)))
+def updateOutline(node: Any, covered: BoolArray, cArm: CArm, standing: Standing) -> None:
+    """Make a model node the outline of the projected model (rows, columns): lines in the picture's plane, RAS mm.
+
+    A model that was not registered gets a dashed line of another color, never to be taken for a registered one.
+    """
+    lines = _contour(covered, pictureToRas(cArm))
+    node.SetAndObservePolyData(lines if standing.isFirm else dashed(lines, DASH_PX * min(cArm.spacing_mm)))
     if node.GetDisplayNode() is None:
         node.CreateDefaultDisplayNodes()
         display = node.GetDisplayNode()
-        display.SetColor(*OUTLINE_COLOR)
         display.SetSliceIntersectionThickness(OUTLINE_WIDTH_PX)
         display.SetSliceDisplayModeToProjection()
         display.SetVisibility3D(False)
         display.SetVisibility2D(True)
         node.SetSelectable(False)
+    node.GetDisplayNode().SetColor(*OUTLINE_COLORS.get(standing, OUTLINE_COLOR))
 
 
 def _contour(mask: BoolArray, pixelToRas: FloatArray) -> vtk.vtkPolyData:

@@ -13,6 +13,7 @@ import slicer
 
 from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.xray_run import carry_pose, table_shift_lps
+from VesselRegistrationMRML.certainty import Standing
 from VesselRegistrationMRML.geometry_node import RunGeometry
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
 
@@ -101,6 +102,19 @@ def kept(before: FramePose | None, now: FramePose) -> FramePose:
     if now.modelToIsocenter is not None or before is None or before.modelToIsocenter is None:
         return now
     return dataclasses.replace(before, result=now.result)
+
+
+def standingOf(poses: RunPoses, index: int) -> Standing:
+    """What a frame's pose is worth. One moved by hand is the user's word, also after a refusal."""
+    pose = poses.frames.get(index)
+    if pose is not None and pose.origin is PoseOrigin.ADJUSTED:
+        return Standing.ADJUSTED
+    if pose is not None and pose.result is not None and not pose.result.registered:
+        return Standing.REFUSED
+    if pose is not None and pose.modelToIsocenter is not None:
+        return Standing.REGISTERED
+    known = any(other.modelToIsocenter is not None for other in poses.frames.values())
+    return Standing.NEIGHBOR if known else Standing.START
 
 
 def poseOfFrame(poses: RunPoses, index: int, geometry: RunGeometry, followTable: bool) -> FloatArray | None:

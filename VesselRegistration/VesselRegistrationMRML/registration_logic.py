@@ -17,6 +17,7 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 import VesselRegistrationMRML as parts
 from VesselRegistrationMRML.case_logic import CaseLogic
+from VesselRegistrationMRML.certainty_logic import CertaintyLogic
 from VesselRegistrationMRML.parameter_node import VesselRegistrationParameterNode
 from VesselRegistrationMRML.picture_logic import PictureLogic
 from VesselRegistrationMRML.pose_logic import PoseLogic
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from VesselRegistrationMRML.pose_history import PoseHistory
 
 
-class VesselRegistrationLogic(CaseLogic, PictureLogic, PoseLogic, ScriptedLoadableModuleLogic):
+class VesselRegistrationLogic(CaseLogic, PictureLogic, PoseLogic, CertaintyLogic, ScriptedLoadableModuleLogic):
     """Steps of a registration on the scene of the parameter node, which every method takes first.
 
     Bad input raises VesselSegmentationLib.errors.UserError with one line for the user.

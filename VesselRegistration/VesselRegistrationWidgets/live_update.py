@@ -32,7 +32,7 @@ GEOMETRY = (
 """Fields of the parameter node that describe the C-arm."""
 POSES = ("pose", "startPose")
 SHOWN = ("showOutline", "showOverlay", "overlayOpacity", "modelOpacity", "shownPose", "followTable", "threshold")
-OBSERVED = ("model", "xray", "roi", "segmentation", *POSES)
+OBSERVED = ("model", "xray", "roi", "segmentation", "report", *POSES)
 SELECTED = ("model", "xray", "roi", "segmentation", "startPose")
 """What the user selects, or is found for him, and may delete."""
 
@@ -128,7 +128,7 @@ class LiveUpdate:
         changed |= {name for name, value in after.items() if value != before[name]}
         if not drawn and changed & {"model", "xray", "geometry", "shownPose", *POSES}:
             self.widget.projection.quietly(lambda: logic.updateProjection(parameters))
-        if not drawn and changed & {"model", "xray", "geometry", "segmentation", "roi", *POSES, *SHOWN}:
+        if not drawn and changed & {"model", "xray", "geometry", "segmentation", "roi", "report", *POSES, *SHOWN}:
             result.updateOverlay()
         if changed & {"model", "xray", "frame", "geometry"}:
             result.followCArm()
@@ -177,6 +177,7 @@ class LiveUpdate:
             ),
             "roi": _roiState(parameters.roi, parameters.useRoi),
             "segmentation": segmentation and (segmentation.GetID(), segmentation.GetSegmentation().GetMTime()),
+            "report": parameters.report and (parameters.report.GetID(), parameters.report.GetMTime()),
             "poseId": _identifier(parameters.pose),
             **{name: _matrix(getattr(parameters, name)) for name in POSES},
             **{name: getattr(parameters, name) for name in SHOWN},

@@ -14,7 +14,7 @@ from VesselRegistrationMRML import layout
 from VesselRegistrationMRML.registration_logic import VesselRegistrationLogic
 from VesselRegistrationWidgets.c_arm_step import CArmStep
 from VesselRegistrationWidgets.case_step import CaseStep
-from VesselRegistrationWidgets.corner_text import CornerText
+from VesselRegistrationWidgets.corner_text import CornerText, firstView3D, sliceView
 from VesselRegistrationWidgets.live_update import LiveUpdate
 from VesselRegistrationWidgets.projection_step import ProjectionStep
 from VesselRegistrationWidgets.register_step import RegisterStep
@@ -24,6 +24,9 @@ from VesselRegistrationWidgets.step import Tone, showText
 from VesselRegistrationWidgets.vessels_step import VesselsStep
 
 NOTICE_STYLE = "background-color: #fff0c7; color: #533f00; font-weight: bold; border-radius: 3px;"
+STANDING_SIZE, STANDING_BELOW = 14, 28
+"""Pixels."""
+FIRM_COLOR, TENTATIVE_COLOR, REFUSED_COLOR = (0.45, 1.0, 0.5), (1.0, 1.0, 1.0), (1.0, 0.35, 0.25)
 ANGLE_STYLE = "font-size: 14pt; font-weight: bold;"
 
 
@@ -49,7 +52,7 @@ class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.ui.noticeLabel.setStyleSheet(NOTICE_STYLE)
         self.ui.angleLabel.setStyleSheet(ANGLE_STYLE)
         self.logic = VesselRegistrationLogic()
-        self.cornerText = CornerText(layout.FLUOROSCOPY_VIEW)
+        self._makeTexts()
         self.live = LiveUpdate(self)
         self._makeSteps()
         self._observeScene()
@@ -60,6 +63,15 @@ class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.vessels, self.register = VesselsStep(self), RegisterStep(self)
         self.result, self.save = ResultStep(self), SaveStep(self)
         self.steps = (self.case, self.cArm, self.projection, self.vessels, self.register, self.result, self.save)
+
+    def _makeTexts(self) -> None:
+        def fluoroscopy() -> Any:
+            return sliceView(layout.FLUOROSCOPY_VIEW)
+
+        self.cornerText = CornerText(fluoroscopy)
+        self.standingText = CornerText(fluoroscopy, STANDING_SIZE, STANDING_BELOW)
+        self.refusalText = CornerText(firstView3D)
+        self.texts = (self.cornerText, self.standingText, self.refusalText)
 
     def _observeScene(self) -> None:
         scene = slicer.mrmlScene
@@ -136,7 +148,8 @@ class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
             self._guiTag = None
         self.parameters = parameters
         if parameters is None:
-            self.cornerText.show("")
+            for text in self.texts:
+                text.show("")
             return
         self._guiTag = parameters.connectGui(self.ui)
         self.addObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self.live.schedule)
@@ -150,16 +163,25 @@ class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         try:
             for step in self.steps:
                 step.refresh()
-            self.cornerText.show(self._angleText())
+            self._showTexts()
         finally:
             self._refreshing = False
 
-    def _angleText(self) -> str:
-        """What the corner of the fluoroscopy view says, if that view shows our run."""
+    def _showTexts(self) -> None:
+        """The angles and what the model is worth, in the corners of the views, if they show our run."""
+        isShown = self._isRunShown()
+        standing = self.logic.standingText(self.parameters) if isShown else ""
+        isRefused = bool(standing) and self.logic.refusal(self.parameters) != ""
+        isFirm = bool(standing) and self.logic.standing(self.parameters).isFirm
+        self.cornerText.show(self.logic.angleText(self.parameters) if isShown else "")
+        self.standingText.show(standing, REFUSED_COLOR if isRefused else FIRM_COLOR if isFirm else TENTATIVE_COLOR)
+        self.refusalText.show(standing if isRefused else "", REFUSED_COLOR)
+
+    def _isRunShown(self) -> bool:
         volume = self.parameters.xray
         composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
         shown = [node.GetBackgroundVolumeID() for node in composites if node.GetLayoutName() == layout.FLUOROSCOPY_VIEW]
-        return self.logic.angleText(self.parameters) if volume and volume.GetID() in shown else ""
+        return bool(volume) and volume.GetID() in shown
 
     def status(self, text: str, tone: Tone = Tone.NEUTRAL) -> None:
         """The line at the bottom of the panel, and the application's status bar."""

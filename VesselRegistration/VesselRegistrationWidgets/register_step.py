@@ -105,11 +105,19 @@ class RegisterStep(JobStep):
             self.summarize(_summary(result))
         else:
             words = _("Frame {frame}: NOT registered. {reason}").format(frame=result.frame + 1, reason=result.reason)
+            words += "\n" + self._afterRefusal()
             showText(ui.outcomeLabel, words, Tone.BAD)
             self.summarize(_("not registered"))
         showText(ui.resultLabel, resultHtml(result) if result.dsc is not None else "")
         warnings = "\n".join(_("Warning: {text}").format(text=text) for text in result.warnings)
         showText(ui.warningsLabel, warnings, Tone.WARNING)
+
+    def _afterRefusal(self) -> str:
+        """Where the model is after a refusal: nothing was lost, and nothing is shown as if it were registered."""
+        if self.logic.refusal(self.parameters):
+            where = self.logic.poseOrigin(self.parameters)
+            return _("The model stays where it was ({where}), its outline dashed.").format(where=where)
+        return _("The model stays where it was moved by hand.")
 
 
 def _summary(result: RegistrationResult) -> str:
