@@ -30,8 +30,8 @@ for name in sys.argv[2:]:
         if not found.name.endswith("__main__"):
             print(importlib.import_module(found.name).__file__)
 from VesselSegmentationLib import resources
-print(resources.segmentation_network_folder() / "metadata.json")
-print(resources.matching_network_folder() / "metadata.json")
+print(resources.segmentation_network_folder() / "configs/metadata.json")
+print(resources.matching_network_folder() / "configs/metadata.json")
 print(resources.resource_folder() / "SampleCase" / "run.dcm")
 """
 

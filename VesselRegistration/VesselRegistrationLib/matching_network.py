@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from VesselRegistrationLib.affine_cnn import AffineCnn, AffineCnnSettings
+from VesselRegistrationLib.matching_bundle import matching_bundle
 from VesselSegmentationLib.errors import WeightsError
 from VesselSegmentationLib.weights import load_network, register_network
 
@@ -16,7 +17,7 @@ def _build(**hyper_parameters: Any) -> AffineCnn:
     return AffineCnn(AffineCnnSettings(**hyper_parameters))
 
 
-register_network(NAME, _build)
+register_network(NAME, _build, matching_bundle)
 
 
 def load_matching_network(folder: Path) -> AffineCnn:

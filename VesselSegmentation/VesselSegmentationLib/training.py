@@ -4,7 +4,7 @@ The output folder receives
     log.jsonl                 one line per validation: iteration, loss, validation DSC, learning rate, seconds
     checkpoint.safetensors    everything needed to go on after an interruption; removed at the end
     report.json               settings, scores and durations
-    metadata.json, models/    the network folder (weights.py)
+    configs/, models/, docs/  the network folder, a MONAI bundle (weights.py)
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ class SegmentationTraining(EngineTraining[TrainingReport]):
             network=NAME,
             hyper_parameters=self.network.hyper_parameters(),
             version=self.settings.version,
-            description=f"DRU-Net (Li et al. 2021, section II-B), {self.settings.field_of_view} field of view.",
+            description=f"DRU-Net (Li et al. 2021, section II-B), {_seen(self.settings.field_of_view)}.",
             training_data=training_data,
             inputs=INPUTS,
             outputs=OUTPUTS,
@@ -205,6 +205,10 @@ class SegmentationTraining(EngineTraining[TrainingReport]):
         document = {"settings": self.settings.as_dict(), "best_iteration": state.best_iteration, **metadata.scores}
         self.save_report(metadata, document)
         return TrainingReport(state.iteration, state.seconds, state.best_iteration, scores, self.folder)
+
+
+def _seen(field_of_view: str) -> str:
+    return "both fields of view" if field_of_view == "both" else f"{field_of_view} field of view"
 
 
 def _overlaps(rows: torch.Tensor) -> list[Overlap]:

@@ -1,15 +1,13 @@
-"""Networks on disk: a folder in the style of a MONAI bundle that says what it is, and is refused when it is not.
+"""Networks on disk: a folder that is a MONAI bundle, says what it is, and is refused when it is not (bundle_layout).
 
-    metadata.json                what the network is, was trained on and is meant for; scores; SHA-256 of weights
-    models/model.safetensors     the weights, half precision to save space (loaded as float32)
-    docs/README.md               the model card
-
-Nothing in the folder is executed: the network is built by a function registered in this process under the name in
-the metadata, from plain numbers and words that the function checks.
+Weights are stored in half precision to save space and loaded as float32. Nothing in the folder is executed by this
+module: the network is built by a function registered in this process under the name in the metadata, from plain numbers
+and words that the function checks. (`python -m monai.bundle run` does run what the configs say.)
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -23,13 +21,27 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import nn
 
+from VesselSegmentationLib.bundle_layout import (
+    AUTHORS,
+    CARD_FILE,
+    COPYRIGHT,
+    FORMER_METADATA_FILE,
+    METADATA_FILE,
+    REFERENCES,
+    SCHEMA,
+    WEIGHTS_FILE,
+    BundleMaker,
+    BundleParts,
+    metadata_path,
+)
 from VesselSegmentationLib.errors import UserError, WeightsError
 from VesselSegmentationLib.files import write_atomically
+from VesselSegmentationLib.segmentation_bundle import segmentation_bundle
 
-FORMAT = "vessel-registration network 1"
-METADATA_FILE = "metadata.json"
-WEIGHTS_FILE = "models/model.safetensors"
-CARD_FILE = "docs/README.md"
+FORMER_FORMAT = "vessel-registration network 1"
+FORMAT = "vessel-registration network 2"
+NEEDED_PACKAGES = ("pytorch-ignite", "safetensors", "pillow", "scipy")
+"""What a bundle's workflows need beside MONAI, PyTorch and NumPy; this project itself is added."""
 REMEDY = "Train the network again, or get the project's Resources folder again."
 
 NetworkBuilder = Callable[..., nn.Module]
@@ -42,16 +54,20 @@ def _build_dru_net(**hyper_parameters: Any) -> nn.Module:
 
 
 _BUILDERS: dict[str, NetworkBuilder] = {"DruNet": _build_dru_net}
+_BUNDLES: dict[str, BundleMaker] = {"DruNet": segmentation_bundle}
 
 
-def register_network(name: str, builder: NetworkBuilder) -> None:
+def register_network(name: str, builder: NetworkBuilder, bundle: BundleMaker | None = None) -> None:
     """Let folders of network `name` be loaded with `builder(**hyper_parameters)`.
 
     The builder must check its arguments (raise UserError, ValueError or TypeError). Registering a name again with
-    another builder raises ValueError: two networks of one name would load each other's weights.
+    another builder raises ValueError: two networks of one name would load each other's weights. `bundle` says what
+    makes the network's folder a MONAI bundle; None: metadata and weights alone.
     """
     if _BUILDERS.setdefault(name, builder) is not builder:
         raise ValueError(f"A network named {name!r} is already registered.")
+    if bundle is not None:
+        _BUNDLES[name] = bundle
 
 
 @dataclass(frozen=True)
@@ -73,37 +89,67 @@ class NetworkMetadata:
     scores: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
     precision: str = ""
+    changelog: Mapping[str, str] = field(default_factory=dict)
+    """What is new in each version, the present one too; empty: nothing but the description."""
+
+    def parts(self) -> BundleParts | None:
+        """What makes the folder a bundle; None for a kind of network that names nothing."""
+        maker = _BUNDLES.get(self.network)
+        return None if maker is None else maker(self.hyper_parameters)
 
     def as_json(self) -> str:
-        """The file's text, in MONAI-bundle vocabulary where that has a word for it."""
+        """The text of configs/metadata.json, in MONAI's vocabulary where that has a word for it."""
         import monai
         import numpy
 
+        parts = self.parts()
         document = {
+            "schema": SCHEMA,
             "format": FORMAT,
             "version": self.version,
+            "changelog": dict(self.changelog) or {self.version: self.description or "first version"},
             "monai_version": monai.__version__,
             "pytorch_version": torch.__version__.split("+")[0],
             "numpy_version": numpy.__version__,
+            "required_packages_version": _versions(),
+            "name": parts.name if parts else self.network,
+            "task": parts.task if parts else self.network,
             "description": self.description,
+            "authors": AUTHORS,
+            "copyright": COPYRIGHT,
             "data_source": self.training_data,
+            "data_type": parts.data_type if parts else "",
+            "image_classes": self.inputs,
+            "pred_classes": self.outputs,
             "intended_use": self.intended_use,
             "eval_metrics": dict(self.scores),
-            "network_data_format": {"inputs": self.inputs, "outputs": self.outputs},
+            "references": list(REFERENCES),
+            "network_data_format": parts.network_data_format if parts else {"inputs": {}, "outputs": {}},
             "network": {"name": self.network, "hyper_parameters": dict(self.hyper_parameters)},
             "weights": {"file": WEIGHTS_FILE, "sha256": self.sha256, "precision": self.precision},
         }
         return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def _versions() -> dict[str, str]:
+    """Versions of the packages that a bundle needs, as installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in (*NEEDED_PACKAGES, "vessel-registration"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
 def save_network(
     module: nn.Module, folder: Path | str, metadata: NetworkMetadata, *, half: bool = True, card: str | None = None
 ) -> NetworkMetadata:
-    """Write a network folder; returns the metadata with the checksum and precision filled in.
+    """Write a network folder, a whole bundle; returns the metadata with the checksum and precision filled in.
 
     Args:
         half: store float16, which halves the file. Values too large for it are refused with WeightsError.
-        card: text of docs/README.md; left as it is when None.
+        card: text of docs/README.md; None: the one that is there, else a short one.
     """
     folder = Path(folder)
     if metadata.network not in _BUILDERS:
@@ -116,12 +162,34 @@ def save_network(
             "precision": "float16" if half else "float32",
         }
     )
-    text = complete.as_json()
-    write_atomically(folder / WEIGHTS_FILE, content)
-    write_atomically(folder / METADATA_FILE, text)
-    if card is not None:
-        write_atomically(folder / CARD_FILE, card)
+    write_bundle(folder, complete, content, card)
     return complete
+
+
+def write_bundle(folder: Path, metadata: NetworkMetadata, weights: bytes, card: str | None = None) -> None:
+    """Write weights as they are stored, metadata with their checksum, workflows and model card.
+
+    A metadata file of the former layout is removed: there must not be two that contradict each other.
+    """
+    text, parts = metadata.as_json(), metadata.parts()
+    write_atomically(folder / WEIGHTS_FILE, weights)
+    for name, config in parts.configs.items() if parts else ():
+        write_atomically(folder / "configs" / name, json.dumps(config, indent=2) + "\n")
+    write_atomically(folder / METADATA_FILE, text)
+    (folder / FORMER_METADATA_FILE).unlink(missing_ok=True)
+    if card is not None or not (folder / CARD_FILE).is_file():
+        write_atomically(folder / CARD_FILE, card if card is not None else _short_card(metadata))
+
+
+def _short_card(metadata: NetworkMetadata) -> str:
+    scores = json.dumps(dict(metadata.scores), indent=2)
+    return (
+        f"# {metadata.network}\n\n{metadata.description}\n\n"
+        f"- **In:** {metadata.inputs or 'not said'}\n"
+        f"- **Out:** {metadata.outputs or 'not said'}\n"
+        f"- **Trained on:** {metadata.training_data or 'not said'}\n"
+        f"- **Use:** {metadata.intended_use}\n\n```json\n{scores}\n```\n"
+    )
 
 
 def _stored(name: str, value: torch.Tensor, half: bool) -> torch.Tensor:
@@ -137,18 +205,23 @@ def _stored(name: str, value: torch.Tensor, half: bool) -> torch.Tensor:
 
 
 def load_metadata(folder: Path | str) -> NetworkMetadata:
-    """Read and check metadata.json. Raises WeightsError naming the file and the remedy."""
-    path = Path(folder) / METADATA_FILE
+    """Read and check configs/metadata.json, or metadata.json of a folder of the former layout.
+
+    Raises WeightsError naming the file and the remedy.
+    """
+    path = metadata_path(folder)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise WeightsError(f"There is no network in {path.parent}: {METADATA_FILE} is missing. {REMEDY}") from None
+        raise WeightsError(f"There is no network in {folder}: {METADATA_FILE} is missing. {REMEDY}") from None
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path} cannot be read ({error}). {REMEDY}") from error
     try:
-        if document["format"] != FORMAT:
+        if document["format"] not in (FORMAT, FORMER_FORMAT):
             raise WeightsError(f"{path} has format {document['format']!r}, expected {FORMAT!r}. {REMEDY}")
-        network, weights, data = document["network"], document["weights"], document["network_data_format"]
+        network, weights = document["network"], document["weights"]
+        is_former = document["format"] == FORMER_FORMAT
+        words = document["network_data_format"] if is_former else document
         metadata = NetworkMetadata(
             network=network["name"],
             hyper_parameters=network["hyper_parameters"],
@@ -156,11 +229,12 @@ def load_metadata(folder: Path | str) -> NetworkMetadata:
             description=document["description"],
             training_data=document["data_source"],
             intended_use=document["intended_use"],
-            inputs=data["inputs"],
-            outputs=data["outputs"],
+            inputs=words["inputs" if is_former else "image_classes"],
+            outputs=words["outputs" if is_former else "pred_classes"],
             scores=document["eval_metrics"],
             sha256=weights["sha256"],
             precision=weights["precision"],
+            changelog={} if is_former else document["changelog"],
         )
     except (KeyError, TypeError) as error:
         raise WeightsError(f"{path} lacks {error}. {REMEDY}") from error
@@ -215,7 +289,7 @@ def _built(metadata: NetworkMetadata, folder: Path) -> nn.Module:
     try:
         return builder(**metadata.hyper_parameters)
     except (UserError, ValueError, TypeError) as error:
-        path = folder / METADATA_FILE
+        path = metadata_path(folder)
         raise WeightsError(f"{path} describes an impossible {metadata.network}: {error} {REMEDY}") from error
 
 

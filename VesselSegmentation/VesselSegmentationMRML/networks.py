@@ -8,7 +8,6 @@ from typing import Any
 
 from VesselSegmentationMRML.choices import FieldOfView
 
-METADATA_FILE = "metadata.json"
 NETWORK = "DruNet"
 
 
@@ -46,8 +45,10 @@ def describe(folder: Path | str) -> str:
 
 
 def _metadata(folder: Path) -> dict[str, Any]:
+    from VesselSegmentationLib.bundle_layout import metadata_path
+
     try:
-        document = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
+        document = json.loads(metadata_path(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return document if isinstance(document, dict) and isinstance(document.get("network", {}), dict) else {}

@@ -26,8 +26,14 @@ LAYOUT = (
     ),
     *("VesselSegmentation/Resources/requirements.txt", "Testing/SlicerHost/launcher.py"),
     *("Resources/SampleCase/run.dcm", "Resources/SampleCase/model.stl", "Resources/SampleCase/truth.json"),
-    *("Resources/Models/VesselSegmentation/metadata.json", "Resources/Models/ModelToImageMatching/metadata.json"),
-    *("Resources/Models/VesselSegmentation/docs/README.md", "Resources/Models/ModelToImageMatching/docs/README.md"),
+    *(
+        f"Resources/Models/{network}/{name}"
+        for network in ("VesselSegmentation", "ModelToImageMatching")
+        for name in (
+            *("configs/metadata.json", "configs/inference.json", "configs/evaluate.json", "configs/train.json"),
+            *("models/model.safetensors", "docs/README.md", "report.json"),
+        )
+    ),
 )
 LONGEST_FILE = 400
 LARGEST_FILE_MIB = 10

@@ -95,7 +95,7 @@ def test_missing_further_and_misshapen_weights_are_named() -> None:
 def test_a_folder_whose_description_does_not_fit_is_refused_with_a_remedy(
     tmp_path: Path, change: dict[str, object]
 ) -> None:
-    path = saved(trained_looking(), tmp_path) / "metadata.json"
+    path = saved(trained_looking(), tmp_path) / "configs" / "metadata.json"
     document = json.loads(path.read_text())
     document["network"]["hyper_parameters"].update(change)
     path.write_text(json.dumps(document))

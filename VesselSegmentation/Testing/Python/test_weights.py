@@ -40,12 +40,12 @@ def folder(network: DruNet, tmp_path: Path) -> Path:
 
 
 def change_metadata(folder: Path, *keys: str, value: Any) -> None:
-    document = json.loads((folder / "metadata.json").read_text())
+    document = json.loads((folder / "configs" / "metadata.json").read_text())
     part = document
     for key in keys[:-1]:
         part = part[key]
     part[keys[-1]] = value
-    (folder / "metadata.json").write_text(json.dumps(document))
+    (folder / "configs" / "metadata.json").write_text(json.dumps(document))
 
 
 def test_a_saved_network_comes_back_exactly(network: DruNet, folder: Path) -> None:
@@ -71,12 +71,11 @@ def test_half_precision_halves_the_file_and_loads_as_float32(network: DruNet, fo
 
 
 def test_the_folder_speaks_monai_bundle_and_holds_no_pickle(folder: Path) -> None:
-    document = json.loads((folder / "metadata.json").read_text())
+    document = json.loads((folder / "configs" / "metadata.json").read_text())
     assert {"version", "monai_version", "pytorch_version", "network_data_format", "intended_use"} <= set(document)
-    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == [
-        "README.md",
-        "metadata.json",
-        "model.safetensors",
+    assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()) == [
+        *("configs/evaluate.json", "configs/inference.json", "configs/metadata.json", "configs/train.json"),
+        *("docs/README.md", "models/model.safetensors"),
     ]
 
 
@@ -124,7 +123,7 @@ def test_weights_of_another_width_are_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "other"}', "null", '{"format": 1, "network": 2}'])
 def test_broken_metadata_is_refused(folder: Path, text: str) -> None:
-    (folder / "metadata.json").write_text(text)
+    (folder / "configs" / "metadata.json").write_text(text)
     with pytest.raises(WeightsError, match=r"metadata\.json"):
         load_network(folder)
 

@@ -1,0 +1,73 @@
+"""Make a MONAI bundle of a network folder, such as one of the former layout, or put a trained one in another's place.
+
+    python -m VesselRegistrationLib.network_bundles TRAINED Resources/Models/VesselSegmentation --card CARD.md
+
+Weights are checked and copied byte for byte, so their SHA-256 stays; metadata and workflows are written anew, and
+report.json goes along. TRAINED and the bundle may be one folder, which then is brought up to date in place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import VesselRegistrationLib.matching_network  # noqa: F401  (registers the affine CNN)
+from VesselSegmentationLib.bundle_layout import CARD_FILE, WEIGHTS_FILE
+from VesselSegmentationLib.errors import InputError, UserError
+from VesselSegmentationLib.files import write_atomically
+from VesselSegmentationLib.training_engine import REPORT_FILE
+from VesselSegmentationLib.weights import NetworkMetadata, load_network, write_bundle
+
+
+def make_bundle(source: Path | str, target: Path | str, card: str | None = None) -> NetworkMetadata:
+    """Write the network of `source` as a bundle into `target`; returns its metadata.
+
+    `card` is the text of the model card; None: the source's own, or a short one. Raises WeightsError for a folder
+    without a usable network, OutputError when `target` cannot be written.
+    """
+    source, target = Path(source), Path(target)
+    _network, metadata = load_network(source)
+    own_card, report = source / CARD_FILE, source / REPORT_FILE
+    if card is None and own_card.is_file():
+        card = own_card.read_text(encoding="utf-8")
+    if card is None and source.resolve() != target.resolve():
+        (target / CARD_FILE).unlink(missing_ok=True)  # that of the network before says nothing about this one
+    write_bundle(target, metadata, (source / WEIGHTS_FILE).read_bytes(), card)
+    if report.is_file():
+        write_atomically(target / REPORT_FILE, report.read_bytes())
+    return metadata
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m VesselRegistrationLib.network_bundles",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", type=Path, metavar="TRAINED", help="network folder, of the former layout or a bundle")
+    parser.add_argument("target", type=Path, metavar="BUNDLE", help="folder of the bundle; may be the same")
+    parser.add_argument(
+        "--card", type=Path, metavar="FILE", help="model card (default: the one in TRAINED, or a short one)"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        metadata = make_bundle(options.source, options.target, _text(options.card))
+    except UserError as error:
+        print(f"network_bundles: {error}", file=sys.stderr)
+        return 2
+    print(f"{metadata.network} {metadata.version}, SHA-256 {metadata.sha256[:12]}, is a bundle in {options.target}")
+    return 0
+
+
+def _text(path: Path | None) -> str | None:
+    try:
+        return None if path is None else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--card {path} cannot be read ({error}); give a text file.") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
