@@ -24,6 +24,7 @@ from VesselSegmentationLib.errors import InputError
 if TYPE_CHECKING:
     from VesselRegistrationLib.matching import AffineMatch, AffineMatcher, MatchSettings
     from VesselRegistrationLib.pose.estimation import PoseEstimate
+    from VesselRegistrationLib.pose.landmark_fit import LandmarkErrors
 
 BoolArray = NDArray[np.bool_]
 Segment = Callable[[NDArray[np.generic]], NDArray[np.floating]]
@@ -70,6 +71,8 @@ class FrameRegistration:
     """(4, 4) LPS mm: the pose at this frame's table position."""
     joint_runs: tuple[str, ...] = ()
     """The runs that were solved together."""
+    landmarks: LandmarkErrors | None = None
+    """How far off named points are, where this frame marks any."""
 
     @property
     def vessels(self) -> BoolArray:

@@ -125,6 +125,7 @@ def pose_entry(result: FrameRegistration, run_file: str) -> dict[str, Any]:
         "coordinateSystem": "LPS",
         "modelToIsocenter": None if result.reason else _numbers(result.rigid_model_to_isocenter),
         **_pose_errors(result),
+        **_landmark_errors(result),
         "startModelToIsocenter": _numbers(result.model_to_isocenter),
         "affineModelToIsocenter": _numbers(carried) if result.pose is None else None,
         "affine": _numbers(match.moving_to_fixed) if match else None,
@@ -157,6 +158,21 @@ def _pose_errors(result: FrameRegistration) -> dict[str, Any]:
         "poseCovariance": _numbers(sure.covariance) if sure else None,
         "posePivotLps": np.round(sure.pivot_lps, 6).tolist() if sure else None,
         "jointRuns": list(result.joint_runs),
+    }
+
+
+def _landmark_errors(result: FrameRegistration) -> dict[str, Any]:
+    """How far named points are off; empty where none was marked."""
+    errors = result.landmarks
+    if errors is None:
+        return {}
+    return {
+        "landmarks": {
+            "inPlaneErrorMm": {name: _number(error) for name, error in errors.in_plane_mm.items()},
+            "inPlaneRmsMm": _number(errors.in_plane_rms_mm),
+            "targetErrorMm": {name: _number(error) for name, error in errors.target_mm.items()},
+            "targetRmsMm": _number(errors.target_rms_mm),
+        }
     }
 
 

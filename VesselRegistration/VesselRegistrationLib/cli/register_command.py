@@ -21,8 +21,11 @@ A frame without usable vessels is refused: the reason is printed and in the JSON
 With --all-frames every frame is registered: the pose is followed from frame to frame, an affine is found for each by
 itself. The pictures are of the best frame.
 
+With --landmarks it begins where named points lie on their marks, and says how far off each is in the end.
+
   vessel-registration register --model aorta.stl --xray run.dcm --output out
   vessel-registration register --model aorta.stl --xray lao.dcm --xray rao.dcm --output out
+  vessel-registration register --model aorta.stl --xray run.dcm --landmarks ostia.json --output out
   vessel-registration register --model aorta.stl --xray run.dcm --method affine --roi 100 80 300 320 --output out
 """
 
@@ -37,11 +40,12 @@ from numpy.typing import NDArray
 
 from VesselRegistrationLib.c_arm import ProjectionMode
 from VesselRegistrationLib.cli import options as shared
-from VesselRegistrationLib.cli import progress
+from VesselRegistrationLib.cli import progress, register_start
 from VesselRegistrationLib.cli.main import DONE, REFUSED
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
 
 if TYPE_CHECKING:
+    from VesselRegistrationLib.cli.register_start import Start
     from VesselRegistrationLib.pose.estimation import PoseEstimate
     from VesselRegistrationLib.registration import FrameRegistration, Segment
     from VesselRegistrationLib.vessel_model import VesselModel
@@ -59,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=METHODS, default="pose", help="default: %(default)s")
     shared.add_frame(parser)
     parser.add_argument("--all-frames", action="store_true", help="register every frame of the run")
+    register_start.add_arguments(parser)
     shared.add_roi(parser)
     parser.add_argument("--mask", type=Path, metavar="PNG", help="a vessel mask of one's own, instead of the network's")
     parser.add_argument("--threshold", type=float, default=0.5, help="vessel from this probability (default: 0.5)")
@@ -89,7 +94,12 @@ def run(options: argparse.Namespace) -> int:
     for xray in runs:
         for warning in xray.warnings:
             print(f"run {xray.name}: {warning}")
-    results = by_pose(options, model, runs) if options.method == "pose" else by_affine(options, model, runs[0])
+    start = register_start.read_start(options, runs)
+    if options.method == "pose":
+        results = by_pose(options, model, runs, start)
+    else:
+        results = by_affine(options, model, runs[0], start)
+    results = register_start.with_landmarks(results, runs, start)
     files = [path.name for path in options.xray] if len(runs) > 1 else options.xray[0].name
     write_registration(results, model, options.model.name, files, options.output)
     for result in results:
@@ -117,26 +127,35 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError("--mask and --roi are for one run; give one --xray.")
 
 
-def by_pose(options: argparse.Namespace, model: VesselModel, runs: list[XRayRun]) -> list[FrameRegistration]:
+def by_pose(
+    options: argparse.Namespace, model: VesselModel, runs: list[XRayRun], start: Start
+) -> list[FrameRegistration]:
     """The rigid pose of each run, or of each frame of one run."""
     from VesselRegistrationLib.pose.estimation import PoseModel, PoseSettings
     from VesselRegistrationLib.pose_registration import register_run, register_views
 
     settings = PoseSettings(options.threshold, options.start_turn, options.start_shift)
-    start = _start(options)
     progress.report(0.05, "loading the network")
     segment = _segment(options, runs[0])
     progress.report(0.15, "finding the model's centreline")
     prepared = PoseModel.of(model)
     if options.all_frames:
         region, run = shared.region_of(options), runs[0]
-        return register_run(prepared, run, segment, start, region, settings, _report_frames)
+        return register_run(prepared, run, segment, start.at([(run, 0)]), region, settings, _report_frames)
     frames = []
     for xray in runs:
-        frames.append((xray, options.frame if options.frame is not None else fullest_frame(xray, segment)))
+        frames.append((xray, _frame(options, xray, segment, start)))
         progress.report(0.2 + 0.4 * len(frames) / len(runs), f"vessels of {xray.name}")
     progress.report(0.6, "estimating the pose")
-    return register_views(prepared, frames, segment, start, shared.region_of(options), settings)
+    return register_views(prepared, frames, segment, start.at(frames), shared.region_of(options), settings)
+
+
+def _frame(options: argparse.Namespace, xray: XRayRun, segment: Segment, start: Start) -> int:
+    """The frame that was asked for, the one that landmarks were marked on, or the fullest one."""
+    if options.frame is not None:
+        return int(options.frame)
+    marked = start.frame_of(xray)
+    return fullest_frame(xray, segment) if marked is None else marked
 
 
 def _report_frames(done: int, total: int) -> None:
@@ -144,12 +163,11 @@ def _report_frames(done: int, total: int) -> None:
     progress.report(0.15 + 0.8 * done / total, f"{word} of frame {(done - 1) % frames + 1} of {frames}")
 
 
-def by_affine(options: argparse.Namespace, model: VesselModel, xray: XRayRun) -> list[FrameRegistration]:
+def by_affine(options: argparse.Namespace, model: VesselModel, xray: XRayRun, start: Start) -> list[FrameRegistration]:
     """The paper's affine of one frame, or of each frame by itself."""
     from VesselRegistrationLib.matching import MatchSettings
     from VesselRegistrationLib.registration import RegistrationSettings, register_frame
 
-    start = _start(options)
     progress.report(0.05, "loading the networks")
     segment = _segment(options, xray)
     settings = RegistrationSettings(
@@ -159,20 +177,14 @@ def by_affine(options: argparse.Namespace, model: VesselModel, xray: XRayRun) ->
     )
     matcher, roi = shared.load_matcher(options), shared.region_of(options)
     if not options.all_frames:
-        frame = options.frame if options.frame is not None else fullest_frame(xray, segment)
+        frame = _frame(options, xray, segment, start)
         progress.report(0.3, f"matching frame {frame}")
-        return [register_frame(model, xray, frame, segment, matcher, roi, start, settings)]
-    results = []
+        return [register_frame(model, xray, frame, segment, matcher, roi, start.at([(xray, frame)]), settings)]
+    first, results = start.at([(xray, 0)]), []
     for frame in progress.each(range(xray.frame_count), xray.frame_count, "frame", "register"):
-        pose = pose_with_table(start, xray, frame)
+        pose = pose_with_table(first, xray, frame)
         results.append(register_frame(model, xray, frame, segment, matcher, roi, pose, settings))
     return results
-
-
-def _start(options: argparse.Namespace) -> NDArray[np.float64]:
-    from VesselRegistrationLib.pose_files import read_pose
-
-    return read_pose(options.initial_pose) if options.initial_pose else np.eye(4)
 
 
 def pose_with_table(start: NDArray[np.float64], xray: XRayRun, frame: int) -> NDArray[np.float64]:
@@ -225,6 +237,7 @@ def print_result(result: FrameRegistration) -> None:
         print(f"  {result.reason}")
     if result.pose is not None and result.pose.fit is not None:
         _print_errors(result.pose, result.joint_runs)
+    register_start.print_landmarks(result)
     if result.match is not None:
         overlap, parts = result.match.overlap, decompose(result.match.projection_to_frame)
         print(f"  DSC {overlap.dsc:.3f}   Precision {overlap.precision:.3f}   Recall {overlap.recall:.3f}")

@@ -1,0 +1,105 @@
+"""Where `register` begins: a pose from a file, and landmarks that were marked on model and pictures."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from VesselSegmentationLib.errors import InputError
+
+if TYPE_CHECKING:
+    from VesselRegistrationLib.pose.landmarks import Landmarks
+    from VesselRegistrationLib.registration import FrameRegistration
+    from VesselRegistrationLib.xray_run import XRayRun
+
+LARGEST_LANDMARK_RMS_MM = 10.0
+"""Landmarks that stay further from their marks are said to be odd: two names taken for one another, a wrong side."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the options say of the start."""
+
+    pose: NDArray[np.float64]
+    """(4, 4) LPS mm in the first frame that is registered."""
+    landmarks: Landmarks | None
+    uses_landmarks: bool
+
+    def at(self, places: Sequence[tuple[XRayRun, int]]) -> NDArray[np.float64]:
+        """The start (4, 4) in the first of some runs' frames, on the landmarks' marks where there are any."""
+        from VesselRegistrationLib.registration_landmarks import landmark_start
+
+        if self.landmarks is None or not self.uses_landmarks:
+            return self.pose
+        found = landmark_start(self.landmarks, places, self.pose)
+        if found is None:
+            print("start: no landmark is marked where the table's way is known; they do not move the start")
+            return self.pose
+        pose, left = found
+        odd = "; check the names and the side" if left > LARGEST_LANDMARK_RMS_MM else ""
+        print(f"start: laid on the landmarks, which stay {left:.1f} mm off (root mean square){odd}")
+        return pose
+
+    def frame_of(self, run: XRayRun) -> int | None:
+        """The frame of a run that the landmarks were marked on, if they name one."""
+        return None if self.landmarks is None else self.landmarks.marked_frame(run)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--landmarks and what they are for."""
+    group = parser.add_argument_group("landmarks: points that were marked on the model and in pictures")
+    group.add_argument(
+        "--landmarks",
+        type=Path,
+        metavar="FILE",
+        help='JSON: {"coordinateSystem": "LPS", "model": {"left ostium": [x, y, z]}, "pictures": [{"run": "run1", '
+        '"frame": 3, "points": {"left ostium": [column, row]}}]}; "model" may name a .mrk.json of 3D Slicer',
+    )
+    group.add_argument(
+        "--start-landmarks",
+        action=argparse.BooleanOptionalAction,
+        help="begin where the landmarks are on their marks (default: yes, when --landmarks is given)",
+    )
+
+
+def read_start(options: argparse.Namespace, runs: list[XRayRun]) -> Start:
+    """The start of the options. Raises InputError for files that cannot be used with these runs."""
+    from VesselRegistrationLib.pose.landmarks import read_landmarks
+    from VesselRegistrationLib.pose_files import read_pose
+
+    if options.start_landmarks and options.landmarks is None:
+        raise InputError("--start-landmarks needs --landmarks FILE with the points.")
+    landmarks = None if options.landmarks is None else read_landmarks(options.landmarks).checked_for(runs)
+    pose = read_pose(options.initial_pose) if options.initial_pose else np.eye(4)
+    return Start(pose, landmarks, options.start_landmarks is not False)
+
+
+def with_landmarks(results: list[FrameRegistration], runs: Sequence[XRayRun], start: Start) -> list[FrameRegistration]:
+    """The results with the errors of their landmarks; `runs` are those of the results, or the one of all."""
+    from VesselRegistrationLib.registration_landmarks import with_landmark_errors
+
+    if start.landmarks is None:
+        return results
+    of_results = runs if len(runs) == len(results) else [runs[0]] * len(results)
+    return with_landmark_errors(results, of_results, start.landmarks)
+
+
+def print_landmarks(result: FrameRegistration) -> None:
+    """The errors by name, for a reader at a terminal."""
+    if result.landmarks is None:
+        return
+    errors = result.landmarks
+    for plane, named, rms in (
+        ("in the picture", errors.in_plane_mm, errors.in_plane_rms_mm),
+        ("in space (TRE)", errors.target_mm, errors.target_rms_mm),
+    ):
+        if not named:
+            continue
+        listed = ", ".join(f"{name} {error:.1f}" for name, error in named.items())
+        print(f"  landmarks off {plane}, mm: {listed}; root mean square {rms:.1f}")
