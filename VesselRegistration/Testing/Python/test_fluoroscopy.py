@@ -9,7 +9,8 @@ from VesselRegistrationLib.simulation.fluoroscopy import (
     CURVES,
     FluoroscopySettings,
     Shutters,
-    expose,
+    beam_intensity,
+    counted_photons,
     grey_values,
     sample_settings,
     sample_shutters,
@@ -24,6 +25,12 @@ NO_SHUTTERS = Shutters(np.zeros((64, 64), dtype=bool), 0.0, 0.0, 0.5)
 
 def rng(seed: int = 1) -> np.random.Generator:
     return np.random.default_rng(seed)
+
+
+def expose(absorbance: np.ndarray, settings: FluoroscopySettings, generator: np.random.Generator) -> np.ndarray:
+    """Photons counted behind an absorbance, relative to the picture's median."""
+    intensity = beam_intensity(absorbance, settings)
+    return counted_photons(intensity / np.median(intensity), settings, generator)
 
 
 def two_regions(first: float, second: float, size: int = 64) -> np.ndarray:

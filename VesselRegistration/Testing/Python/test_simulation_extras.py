@@ -25,14 +25,14 @@ def plain() -> PatientViews:
     return patient_views(CORONARY, dataclasses.replace(DEFAULT, extras=Extras.none()))
 
 
-@pytest.mark.parametrize("feature", ["text"])
-def test_a_feature_with_share_1_is_in_every_picture_and_comes_from_the_seed(plain, feature) -> None:
+@pytest.mark.parametrize("feature", [name for name in SHARES if name != "waisted_vertebrae"])
+def test_a_feature_with_share_1_is_in_the_pictures_and_comes_from_the_seed(plain, feature) -> None:
     shown, again = (patient_views(CORONARY, only(feature)) for _ in range(2))
     assert np.array_equal(shown.frames, again.frames)
     assert np.array_equal(shown.masks, again.masks)
     assert np.array_equal(shown.models, plain.models)
-    for frame, without in zip(shown.frames, plain.frames, strict=True):
-        assert not np.array_equal(frame, without)
+    changed = [not np.array_equal(*pair) for pair in zip(shown.frames, plain.frames, strict=True)]
+    assert any(changed) if feature == "guide" else all(changed)  # some narrow views leave a catheter out
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.01, float("nan"), float("inf")])

@@ -121,11 +121,11 @@ def simulate_case(
     scene = with_fixed_window(_scene_with_vessels(patient, fullest, rng, size, generator), fullest, rng)
     motion = _motion(region, frames, rng)
     pictures, masks, poses = [], [], []
-    for front, dilution, shift in zip(fronts, dilutions, motion, strict=True):
+    for front, dilution, shift, breath_mm in zip(fronts, dilutions, *motion, strict=True):
         pose = scene.pose.copy()
         pose[:3, 3] += shift
         filled = _filling(patient.tree, site, front, filling_seed, region) if front > 0 else None
-        frame = render(scene, filled, rng, pose, dilution)
+        frame = render(scene, filled, rng, pose, dilution, breath_mm)
         pictures.append(frame.picture)
         masks.append(frame.mask)
         poses.append(pose)
@@ -200,14 +200,14 @@ def _wash(frames: int, rng: np.random.Generator) -> tuple[list[float], list[floa
     return fronts.tolist(), np.round(strength, 3).tolist()
 
 
-def _motion(region: str, frames: int, rng: np.random.Generator) -> FloatArray:
-    """Shift of the vessels per frame, (F, 3) LPS mm: a beating heart and slow breathing."""
+def _motion(region: str, frames: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Shift of the vessels per frame, (F, 3) LPS mm: a beating heart and slow breathing; and the breath's part (F,)."""
     phase = rng.uniform(0, 2 * np.pi, 2)
     time = np.arange(frames)
     beat = HEARTBEAT_MM[region] * np.sin(2 * np.pi * time / HEARTBEAT_FRAMES + phase[0])
     breath = BREATH_MM[region] * np.sin(2 * np.pi * time / BREATH_FRAMES + phase[1])
     direction = np.array([0.4, -0.3, 0.87])
-    return np.asarray(beat[:, None] * direction + breath[:, None] * np.array([0.0, -0.2, 0.98]))
+    return np.asarray(beat[:, None] * direction + breath[:, None] * np.array([0.0, -0.2, 0.98])), breath
 
 
 def _in_scanner_coordinates(case: SimulatedCase, rng: np.random.Generator) -> SimulatedCase:

@@ -86,12 +86,6 @@ def beam_intensity(absorbance: Picture, settings: FluoroscopySettings) -> Pictur
     return np.asarray(gaussian_filter(intensity, settings.blur_px * size / REFERENCE_SIZE), dtype=np.float32)
 
 
-def expose(absorbance: Picture, settings: FluoroscopySettings, rng: np.random.Generator) -> Picture:
-    """Photons counted per pixel, relative to the picture's median; noise is drawn from `rng`. (rows, columns)."""
-    intensity = beam_intensity(absorbance, settings)
-    return counted_photons(intensity / np.median(intensity), settings, rng)
-
-
 def counted_photons(intensity: Picture, settings: FluoroscopySettings, rng: np.random.Generator) -> Picture:
     """An intensity relative to the picture's median, with the noise of counting photons. (rows, columns)."""
     from scipy.ndimage import gaussian_filter
@@ -136,8 +130,15 @@ def _curved(counted: Picture, settings: FluoroscopySettings) -> Picture:
     if settings.evened:
         slow = gaussian_filter(picture, settings.evened_reach * size)
         picture = picture - settings.evened * (slow - slow.mean())
+    return sharpened(picture, settings)
+
+
+def sharpened(picture: Picture, settings: FluoroscopySettings) -> Picture:
+    """The picture with its edges enhanced. (rows, columns)."""
+    from scipy.ndimage import gaussian_filter
+
     if settings.sharpening:
-        sigma = settings.sharpening_px * size / REFERENCE_SIZE
+        sigma = settings.sharpening_px * picture.shape[0] / REFERENCE_SIZE
         picture = picture + settings.sharpening * (picture - gaussian_filter(picture, sigma))
     return np.asarray(picture, dtype=np.float32)
 

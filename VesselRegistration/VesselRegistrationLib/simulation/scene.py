@@ -11,23 +11,34 @@ from numpy.typing import NDArray
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.projection import path_length_mm, silhouette, transform_points
 from VesselRegistrationLib.simulation.anatomy import Branch, VesselTree, make_tree
-from VesselRegistrationLib.simulation.bodies import Picture, absorbance, clouds
+from VesselRegistrationLib.simulation.bodies import Ellipsoid, Picture, absorbance, clouds
 from VesselRegistrationLib.simulation.burnt_text import Label, sample_labels, with_labels
 from VesselRegistrationLib.simulation.devices import Device, device_absorbance, sample_devices
-from VesselRegistrationLib.simulation.extras import Stream, drawn
+from VesselRegistrationLib.simulation.diaphragm import breathed, sample_domes
+from VesselRegistrationLib.simulation.extras import Extras, Stream, drawn
 from VesselRegistrationLib.simulation.fluoroscopy import (
+    REFERENCE_SIZE,
     FluoroscopySettings,
     Shutters,
     beam_intensity,
     counted_photons,
-    expose,
     grey_values,
     sample_shutters,
     shuttered,
     window_limits,
 )
 from VesselRegistrationLib.simulation.generators import DEFAULT, Generator
+from VesselRegistrationLib.simulation.guiding_catheter import GuidingCatheter, guide_device, sample_guide
 from VesselRegistrationLib.simulation.meshing import mesh_branches
+from VesselRegistrationLib.simulation.subtraction import (
+    Subtraction,
+    difference,
+    difference_limits,
+    difference_values,
+    mask_frames,
+    sample_subtraction,
+    subtraction_dose,
+)
 from VesselRegistrationLib.simulation.tissue import Tissue, make_tissue
 from VesselRegistrationLib.simulation.views import sample_pose
 from VesselRegistrationLib.simulation.visibility import seen_vessel
@@ -73,6 +84,10 @@ class Scene:
     """What becomes black and white; None: chosen for each frame anew."""
     labels: tuple[Label, ...] = ()
     """Text burnt in."""
+    subtraction: Subtraction | None = None
+    guide: GuidingCatheter | None = None
+    domes: tuple[Ellipsoid, ...] = ()
+    """Of the diaphragm; they move with the breath."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +113,8 @@ def make_patient(
 def make_scene(patient: SimulatedPatient, rng: np.random.Generator, size: int, generator: Generator = DEFAULT) -> Scene:
     """A random view, background, machine and set of devices for a patient; size x size pixels."""
     region = patient.tree.region
-    extras, for_text = generator.extras, drawn(rng, Stream.TEXT, generator.extras.text)
     c_arm, pose = generator.view(region, rng, size), sample_pose(region, rng)
-    return Scene(
+    scene = Scene(
         patient=patient,
         c_arm=c_arm,
         pose=pose,
@@ -110,8 +124,23 @@ def make_scene(patient: SimulatedPatient, rng: np.random.Generator, size: int, g
         mixing=_mixing(rng, size),
         settings=generator.machine(rng),
         shutters=sample_shutters(rng, size),
-        labels=sample_labels(for_text, c_arm, extras) if for_text else (),
     )
+    return _with_extras(scene, rng, generator.extras)
+
+
+def _with_extras(scene: Scene, rng: np.random.Generator, extras: Extras) -> Scene:
+    """The scene with what only some pictures show; `rng` stays as it is."""
+    region = scene.patient.tree.region
+    if own := drawn(rng, Stream.TEXT, extras.text):
+        scene = dataclasses.replace(scene, labels=sample_labels(own, scene.c_arm, extras))
+    if own := drawn(rng, Stream.SUBTRACTION, extras.subtraction):
+        subtraction, settings = sample_subtraction(own, extras), subtraction_dose(scene.settings, own)
+        scene = dataclasses.replace(scene, subtraction=subtraction, settings=settings)
+    if region == "coronary" and (own := drawn(rng, Stream.GUIDE, extras.guide)):
+        scene = dataclasses.replace(scene, guide=sample_guide(own, scene.patient.tree, extras))
+    if region in ("upper", "coronary") and (own := drawn(rng, Stream.DOME, extras.dome)):
+        scene = dataclasses.replace(scene, domes=sample_domes(own, scene.c_arm, extras))
+    return scene
 
 
 def render(
@@ -120,19 +149,18 @@ def render(
     rng: np.random.Generator,
     pose: FloatArray | None = None,
     dilution: float = 1.0,
+    breath_mm: float = 0.0,
 ) -> RenderedFrame:
     """One frame: `filled` is the mesh of the contrast-filled vessels (None: no contrast), at `pose` (default: the
-    scene's), with contrast thinned to `dilution`. Noise comes from `rng`."""
-    total, vessel = _total(scene, filled, scene.pose if pose is None else pose, dilution)
-    intensity = beam_intensity(total, scene.settings)
-    reference = float(np.median(intensity))
-    counted = counted_photons(intensity / reference, scene.settings, rng)
-    limits = scene.limits or window_limits(counted, scene.settings)
-    picture = grey_values(counted, scene.settings, limits)
-    mask = vessel & ~scene.shutters.closed
+    scene's), with contrast thinned to `dilution`. `breath_mm` is the breath's part in how far the pose is from the
+    scene's, towards the head. Noise comes from `rng`."""
+    light = _light(scene, filled, scene.pose if pose is None else pose, dilution, breath_mm)
+    counted = counted_photons(light.full, scene.settings, rng)
+    limits = scene.limits or _limits(scene, counted, light)
+    picture = _greys(scene, counted, light.noisy_mask, limits)
+    mask = light.vessel & ~scene.shutters.closed
     if mask.any():
-        empty = beam_intensity(scene.background + device_absorbance(scene.devices, scene.c_arm), scene.settings)
-        without, clean = (grey_values(light / reference, scene.settings, limits) for light in (empty, intensity))
+        without, clean = (_greys(scene, part, light.clean_mask, limits) for part in (light.empty, light.full))
         mask = seen_vessel(mask, darkening=without - clean, noise=picture - clean)
     shown = with_labels(shuttered(picture, scene.shutters), scene.labels)
     return RenderedFrame(np.clip(np.rint(shown), 0, 255).astype(np.uint8), mask)
@@ -155,20 +183,65 @@ def visible_vessels(scene: Scene, filled: VesselModel) -> NDArray[np.bool_]:
 
 def with_fixed_window(scene: Scene, filled: VesselModel, rng: np.random.Generator) -> Scene:
     """The scene with the window of a filled frame for all its frames: a run does not flicker."""
-    total, _ = _total(scene, filled, scene.pose, 1.0)
-    limits = window_limits(expose(total, scene.settings, rng), scene.settings)
-    return dataclasses.replace(scene, limits=limits)
+    light = _light(scene, filled, scene.pose, 1.0, 0.0)
+    return dataclasses.replace(scene, limits=_limits(scene, counted_photons(light.full, scene.settings, rng), light))
 
 
-def _total(
-    scene: Scene, filled: VesselModel | None, pose: FloatArray, dilution: float
-) -> tuple[Picture, NDArray[np.bool_]]:
-    """Absorbance of everything in the beam, and which pixels are contrast-filled vessel."""
-    total = scene.background + device_absorbance(scene.devices, scene.c_arm)
-    if filled is None or dilution <= 0:
-        return total, np.zeros(total.shape, dtype=bool)
-    length, mask = _vessels(filled, scene.c_arm, pose)
-    return total + scene.density_per_mm * dilution * scene.mixing * length, mask
+@dataclass(frozen=True)
+class _Light:
+    """What reaches the detector in one frame, relative to its median; (rows, columns) each."""
+
+    full: Picture
+    empty: Picture
+    """Without contrast."""
+    vessel: NDArray[np.bool_]
+    noisy_mask: Picture | None
+    """What is subtracted; None: nothing."""
+    clean_mask: Picture | None
+
+
+def _light(scene: Scene, filled: VesselModel | None, pose: FloatArray, dilution: float, breath_mm: float) -> _Light:
+    """The light of one frame, before its noise."""
+    surroundings = _surroundings(scene, filled, pose, breath_mm)
+    empty = full = beam_intensity(surroundings, scene.settings)
+    vessel = np.zeros(surroundings.shape, dtype=bool)
+    if filled is not None and dilution > 0:
+        length, vessel = _vessels(filled, scene.c_arm, pose)
+        total = surroundings + scene.density_per_mm * dilution * scene.mixing * length
+        full = beam_intensity(total, scene.settings)
+    noisy_mask = clean_mask = None
+    reference = float(np.median(full))
+    if scene.subtraction is not None:
+        reference = float(np.median(empty))  # also the mask's: without contrast their difference is 0
+        breath_px = breath_mm / scene.c_arm.pixel_size_at_isocenter_mm() * REFERENCE_SIZE / scene.c_arm.rows
+        noisy_mask, clean_mask = mask_frames(surroundings, scene.subtraction, scene.settings, breath_px, reference)
+    return _Light(full / reference, empty / reference, vessel, noisy_mask, clean_mask)
+
+
+def _surroundings(scene: Scene, filled: VesselModel | None, pose: FloatArray, breath_mm: float) -> Picture:
+    """Absorbance of everything in the beam but contrast. (rows, columns)."""
+    devices = scene.devices
+    if scene.guide is not None:
+        points = None if filled is None else filled.points_lps
+        devices = (*devices, guide_device(scene.guide, points, scene.c_arm, scene.pose, pose))
+    total = scene.background + device_absorbance(devices, scene.c_arm)
+    if scene.domes:
+        total = total + absorbance([breathed(dome, breath_mm) for dome in scene.domes], scene.c_arm)
+    return total
+
+
+def _greys(scene: Scene, counted: Picture, mask: Picture | None, limits: tuple[float, float]) -> Picture:
+    """Counts as grey values, less the mask where there is one."""
+    if mask is None:
+        return grey_values(counted, scene.settings, limits)
+    return difference_values(difference(counted, mask, scene.settings), limits, scene.settings)
+
+
+def _limits(scene: Scene, counted: Picture, light: _Light) -> tuple[float, float]:
+    """What becomes black and white in a frame."""
+    if scene.subtraction is None or light.noisy_mask is None:
+        return window_limits(counted, scene.settings)
+    return difference_limits(difference(counted, light.noisy_mask, scene.settings), scene.subtraction)
 
 
 def mesh_of(branches: tuple[Branch, ...], region: str) -> VesselModel:
