@@ -1,44 +1,119 @@
 """How good the networks are: on simulated patients with exact truth, and on annotated frames.
 
 Simulated test patients come from seeds that no training uses. Segmentation is scored per frame (DSC, Precision,
-Recall, hard masks); matching by where it carries the model's centreline, in pixels and in mm at the isocentre, against
-the true pose, and by its DSC relative to that of the true projection.
+Recall, hard masks; Dice of the middle lines); matching by where it carries the model's centerline, in pixels and in mm
+at the isocenter, against the true pose, and by its DSC relative to that of the true projection; the rigid pose from the
+same start by its error across the picture, in space, and by whether its stated bound holds. Baselines run on the same
+frames: the Frangi filter for vessels, SimpleITK's registration for matching.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from VesselRegistrationLib.affine import apply
 from VesselRegistrationLib.c_arm import CArm, FloatArray
-from VesselRegistrationLib.projection import transform_points
+from VesselRegistrationLib.projection import project_model, transform_points
 from VesselRegistrationLib.simulation.truth import fullest_frame
 from VesselRegistrationLib.simulation.views import disturbed_pose
-from VesselSegmentationLib.metrics import Overlap, overlap_metrics, quartiles, summarize
+from VesselSegmentationLib.errors import InputError
+from VesselSegmentationLib.frangi import frangi_vessels
+from VesselSegmentationLib.metrics import Overlap, centerline_dice, overlap_metrics
 
 if TYPE_CHECKING:
     from VesselRegistrationLib.matching import AffineMatcher
     from VesselRegistrationLib.registration import FrameRegistration
+    from VesselRegistrationLib.simulation.cases import SimulatedCase
+    from VesselRegistrationLib.vessel_model import VesselModel
     from VesselSegmentationLib.segmenter import VesselSegmenter
+
+BoolArray = NDArray[np.bool_]
 
 FIRST_TEST_SEED = 900_000
 """Simulated test patients start here; trainings draw their patients' seeds from below."""
-SUCCESS_MM = 3.0
+FRAMES = 4
+"""Of each simulated run; the one with most contrast is scored."""
+SIDE_PX = 256
+"""Point errors in pixels are those of a picture of this side, whatever the frame's."""
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """Which patients, how many, and what beside the networks."""
+
+    regions: tuple[str, ...] = ("lower", "upper")
+    patients: int = 10
+    generator: str = "default"
+    baselines: bool = False
+    size: int = 512
+    """Rows and columns of the simulated frames."""
+
+    def __post_init__(self) -> None:
+        from VesselRegistrationLib.simulation.generators import generator_named
+
+        generator_named(self.generator)
+        if self.patients < 1:
+            raise InputError(f"{self.patients} patients cannot be evaluated: give 1 or more.")
+        if not self.regions or len(set(self.regions)) < len(self.regions):
+            raise InputError(f"The regions ({', '.join(self.regions)}) must be one or more, none of them twice.")
+
+    @property
+    def seeds(self) -> range:
+        """One per patient, the same in each region."""
+        return range(FIRST_TEST_SEED, FIRST_TEST_SEED + self.patients)
+
+
+@dataclass(frozen=True)
+class VesselScore:
+    """A mask against the true one."""
+
+    overlap: Overlap
+    centerline_dice: float
+    """NaN when either mask is empty."""
+
+    @classmethod
+    def of(cls, found: BoolArray, truth: BoolArray) -> VesselScore:
+        """Masks (rows, columns) of one shape. Raises InputError otherwise."""
+        return cls(overlap_metrics(found, truth), centerline_dice(found, truth))
 
 
 @dataclass(frozen=True)
 class PointErrors:
-    """How far the matched centreline lies from the true one, per frame."""
+    """How far the model's centerline is shown from where it is: the mean over its points in view."""
 
     pixels: float
-    """Mean over the centreline points in view, frame pixels."""
+    """Of the frame."""
     in_plane_mm: float
-    """The same at the isocentre plane, mm."""
+    """At the isocenter."""
+    px_of_256: float
+    """Pixels of a picture of 256 x 256."""
+
+
+@dataclass(frozen=True)
+class MatchScore:
+    """An affine match that was not refused."""
+
+    errors: PointErrors
+    overlap: Overlap
+    """With the vessels found, as the paper scores its matching."""
+    relative_dsc: float
+    """DSC of the match divided by that of the true projection, against the same mask; NaN when the latter is 0."""
+
+
+@dataclass(frozen=True)
+class PoseScore:
+    """A rigid pose from one view, also one that was refused; errors are means over the model's centerline, or NaN."""
+
+    refused: str
+    errors: PointErrors
+    mtre_mm: float
+    expected_mm: float
+    bound_mm: float
+    expected_depth_mm: float
 
 
 @dataclass(frozen=True)
@@ -48,18 +123,81 @@ class FrameScore:
     region: str
     seed: int
     frame: int
-    segmentation: Overlap
+    vessels: VesselScore
     refused: str
+    """Why there is no match, or an empty string."""
     start: PointErrors
-    match: PointErrors | None
-    relative_dsc: float
-    """DSC of the match divided by that of the true projection, against the same mask; NaN when refused."""
+    match: MatchScore | None
+    pose: PoseScore
+    frangi: VesselScore | None = None
+    simpleitk: PointErrors | None = None
+
+
+@dataclass(frozen=True)
+class ExaminedFrame:
+    """A score with the pictures (rows, columns) it was taken from."""
+
+    score: FrameScore
+    image: NDArray[np.generic]
+    truth: BoolArray
+    found: BoolArray
+    filtered: BoolArray | None
+    """By the Frangi filter."""
+    start: BoolArray
+    """The model's silhouette before matching; so for the next two, None where refused."""
+    matched: BoolArray | None
+    posed: BoolArray | None
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What is evaluated."""
+
+    segmenter: VesselSegmenter
+    matcher: AffineMatcher
+
+
+def simulated_patient(region: str, seed: int, settings: EvaluationSettings) -> SimulatedCase:
+    """The test patient of a region and seed."""
+    from VesselRegistrationLib.simulation.cases import simulate_case
+    from VesselRegistrationLib.simulation.generators import generator_named
+
+    generator = generator_named(settings.generator)
+    return simulate_case(region, seed, frames=FRAMES, size=settings.size, generator=generator)
+
+
+def examine_case(case: SimulatedCase, networks: Networks, baselines: bool) -> ExaminedFrame:
+    """Score the frame with most contrast, from a start pose as far off as a user's would be."""
+    frame = fullest_frame(case.masks, case.dilutions)
+    model, true_pose, points = case.model, case.poses[frame], case.centerline_lps
+    c_arm, image, truth = case.run().c_arm(frame), case.frames[frame], case.masks[frame]
+    start = disturbed_pose(true_pose, model.points_lps.mean(axis=0), np.random.default_rng([case.seed, 5]))
+    probability = networks.segmenter.probability(image)
+    found = np.asarray(probability >= 0.5)
+    filtered = frangi_vessels(image) if baselines else None
+    result, refused = _registered(case, frame, start, probability, networks.matcher)
+    accepted = None if refused else result
+    pose, posed = _examine_pose(case, c_arm, true_pose, start, probability)
+    score = FrameScore(
+        region=case.region,
+        seed=case.seed,
+        frame=frame,
+        vessels=VesselScore.of(found, truth),
+        refused=refused,
+        start=point_errors(points, c_arm, true_pose, start, np.eye(3)),
+        match=_score_match(accepted, model, points, true_pose) if accepted else None,
+        pose=pose,
+        frangi=None if filtered is None else VesselScore.of(filtered, truth),
+        simpleitk=_score_simpleitk(result, points, true_pose) if baselines and result else None,
+    )
+    before = project_model(model, c_arm, start).silhouette
+    return ExaminedFrame(score, image, truth, found, filtered, before, accepted.shown if accepted else None, posed)
 
 
 def point_errors(
     points_lps: FloatArray, c_arm: CArm, true_pose: FloatArray, start_pose: FloatArray, affine: FloatArray
 ) -> PointErrors:
-    """Distance between where a match shows centreline points (N, 3) and where they truly are.
+    """Distance between where a match shows centerline points (N, 3) and where they truly are.
 
     `affine` (3, 3) is `projection_to_frame`; the identity gives the error of the start pose itself. Only points whose
     true place is in the picture count.
@@ -69,92 +207,90 @@ def point_errors(
     inside = np.all((truth > -0.5) & (truth < (c_arm.columns - 0.5, c_arm.rows - 0.5)), axis=1)
     chosen = inside if inside.any() else np.ones(len(truth), bool)
     pixels = float(np.linalg.norm(shown - truth, axis=1)[chosen].mean())
-    return PointErrors(pixels, pixels * c_arm.pixel_size_at_isocenter_mm())
+    share = SIDE_PX / max(c_arm.rows, c_arm.columns)
+    return PointErrors(pixels, pixels * c_arm.pixel_size_at_isocenter_mm(), pixels * share)
 
 
-def score_simulated(
-    segmenter: VesselSegmenter,
-    matcher: AffineMatcher,
-    regions: Sequence[str],
-    patients: int,
-    progress: Callable[[int], None],
-) -> Iterator[FrameScore]:
-    """Scores of one well-filled frame of so many simulated patients per region."""
-    from VesselRegistrationLib.simulation.cases import simulate_case
-
-    for region in regions:
-        for number in range(patients):
-            seed = FIRST_TEST_SEED + number
-            yield _score_case(simulate_case(region, seed, frames=4, size=512), region, seed, segmenter, matcher)
-            progress(1)
-
-
-def _score_case(case: Any, region: str, seed: int, segmenter: VesselSegmenter, matcher: AffineMatcher) -> FrameScore:
+def _registered(
+    case: SimulatedCase, frame: int, start: FloatArray, probability: NDArray[np.floating], matcher: AffineMatcher
+) -> tuple[FrameRegistration | None, str]:
+    """The match and why it is refused; a start that shows no model at all is a refusal too."""
     from VesselRegistrationLib.registration import register_frame
 
-    rng = np.random.default_rng([seed, 5])
-    frame = fullest_frame(case.masks, case.dilutions)
-    run, model, true_pose = case.run(), case.model, case.poses[frame]
-    start = disturbed_pose(true_pose, model.points_lps.mean(axis=0), rng)
-    result = register_frame(model, run, frame, segmenter.probability, matcher, None, start)
-    points, c_arm = case.centerline_lps, run.c_arm(frame)
-    match = result.match if not result.reason else None
-    return FrameScore(
-        region=region,
-        seed=seed,
-        frame=frame,
-        segmentation=overlap_metrics(result.vessels, case.masks[frame]),
-        refused=result.reason,
-        start=point_errors(points, c_arm, true_pose, start, np.eye(3)),
-        match=point_errors(points, c_arm, true_pose, start, match.projection_to_frame) if match else None,
-        relative_dsc=_relative_dsc(result, model, true_pose),
+    try:
+        result = register_frame(
+            case.model, case.run(), frame, lambda _image: probability, matcher, model_to_isocenter=start
+        )
+    except InputError as error:
+        return None, str(error)
+    return result, result.reason
+
+
+def _score_match(
+    result: FrameRegistration, model: VesselModel, points: FloatArray, true_pose: FloatArray
+) -> MatchScore | None:
+    if result.match is None:
+        return None
+    affine = result.match.projection_to_frame
+    reachable = overlap_metrics(project_model(model, result.c_arm, true_pose).silhouette, result.vessels).dsc
+    return MatchScore(
+        errors=point_errors(points, result.c_arm, true_pose, result.model_to_isocenter, affine),
+        overlap=result.match.overlap,
+        relative_dsc=result.match.overlap.dsc / reachable if reachable else float("nan"),
     )
 
 
-def _relative_dsc(result: FrameRegistration, model: Any, true_pose: FloatArray) -> float:
-    from VesselRegistrationLib.projection import project_model
+def _examine_pose(
+    case: SimulatedCase, c_arm: CArm, true_pose: FloatArray, start: FloatArray, probability: NDArray[np.floating]
+) -> tuple[PoseScore, BoolArray | None]:
+    """The pose from the same start and the same vessels as the affine, and where it shows the model unless refused."""
+    from VesselRegistrationLib.pose.estimation import PoseModel, PoseView, estimate_pose
 
-    if result.match is None or result.reason:
-        return float("nan")
-    truth = project_model(model, result.c_arm, true_pose).silhouette
-    reachable = overlap_metrics(truth, result.vessels).dsc
-    return result.match.overlap.dsc / reachable if reachable else float("nan")
-
-
-def summarize_scores(scores: Sequence[FrameScore]) -> dict[str, Any]:
-    """Medians with quartiles and failures counted, per region and over all, ready for JSON."""
-    regions = sorted({score.region for score in scores})
-    groups = {region: [score for score in scores if score.region == region] for region in regions}
-    if len(regions) > 1:
-        groups["all"] = list(scores)
-    return {name: _summary(group) for name, group in groups.items()}
-
-
-def _summary(scores: Sequence[FrameScore]) -> dict[str, Any]:
-    matched = [score.match for score in scores if score.match is not None]
-    reached = sum(errors.in_plane_mm < SUCCESS_MM for errors in matched)
-    return {
-        "patients": len(scores),
-        "segmentation": summarize([score.segmentation for score in scores]).as_dict(),
-        "matching": {
-            "refused": len(scores) - len(matched),
-            "start_in_plane_mm": _quartiles([score.start.in_plane_mm for score in scores]),
-            "in_plane_mm": _quartiles([errors.in_plane_mm for errors in matched]),
-            "point_error_px": _quartiles([errors.pixels for errors in matched]),
-            "share_under_3_mm": round(reached / len(scores), 4),
-            "dsc_relative_to_true": _quartiles([score.relative_dsc for score in scores]),
-        },
-    }
+    try:
+        found = estimate_pose(PoseModel.of(case.model), [PoseView(c_arm, probability)], start)
+    except InputError as error:
+        nothing = float("nan")
+        return PoseScore(str(error), PointErrors(nothing, nothing, nothing), nothing, nothing, nothing, nothing), None
+    pose, points = found.model_to_isocenter, case.centerline_lps
+    distances = np.linalg.norm(transform_points(pose, points) - transform_points(true_pose, points), axis=1)
+    score = PoseScore(
+        refused=found.reason,
+        errors=point_errors(points, c_arm, true_pose, pose, np.eye(3)),
+        mtre_mm=float(distances.mean()),
+        expected_mm=found.expected_in_plane_error_mm,
+        bound_mm=found.in_plane_error_bound_mm,
+        expected_depth_mm=found.expected_depth_error_mm,
+    )
+    return score, None if found.reason else project_model(case.model, c_arm, pose).silhouette
 
 
-def _quartiles(values: Sequence[float]) -> dict[str, float | int | None]:
-    found = quartiles(values)
-    numbers = {name: getattr(found, name) for name in ("median", "lower", "upper")}
-    return {name: None if np.isnan(value) else round(value, 4) for name, value in numbers.items()}
+def _score_simpleitk(result: FrameRegistration, points: FloatArray, true_pose: FloatArray) -> PointErrors | None:
+    """SimpleITK's match of the same silhouette and vessels; None where it found nothing to register."""
+    from VesselRegistrationLib.simpleitk_matching import match_simpleitk
+    from VesselSegmentationLib.preprocessing import NetworkGrid
+
+    grid = NetworkGrid.of(result.projection.silhouette)
+    moving = grid.coverage_to_network(result.projection.silhouette)
+    try:
+        small = match_simpleitk(moving, grid.coverage_to_network(result.vessels))
+    except InputError:
+        return None
+    affine = grid.network_to_frame() @ small @ grid.frame_to_network()
+    return point_errors(points, result.c_arm, true_pose, result.model_to_isocenter, affine)
 
 
-def score_folder(
-    segmenter: VesselSegmenter, pictures: Sequence[tuple[NDArray[np.generic], NDArray[np.bool_]]]
-) -> list[Overlap]:
-    """Overlap of each annotated frame, on the frame's own pixels."""
-    return [overlap_metrics(segmenter.segment(frame), mask) for frame, mask in pictures]
+@dataclass(frozen=True)
+class AnnotatedScore:
+    """Scores of one annotated frame, on the frame's own pixels."""
+
+    name: str
+    vessels: VesselScore
+    frangi: VesselScore | None = None
+
+
+def score_annotated(
+    name: str, frame: NDArray[np.generic], truth: BoolArray, segmenter: VesselSegmenter, baselines: bool
+) -> AnnotatedScore:
+    """The network's mask, and the Frangi filter's as a baseline, against an annotation (rows, columns)."""
+    filtered = VesselScore.of(frangi_vessels(frame), truth) if baselines else None
+    return AnnotatedScore(name, VesselScore.of(segmenter.segment(frame), truth), filtered)

@@ -117,6 +117,23 @@ def overlap_metrics(prediction: ArrayLike, truth: ArrayLike) -> Overlap:
     return Overlap(hits, int(np.count_nonzero(predicted)) - hits, int(np.count_nonzero(true)) - hits)
 
 
+def centerline_dice(prediction: ArrayLike, truth: ArrayLike) -> float:
+    """clDice (Shit et al., CVPR 2021): the harmonic mean of how much of each mask's middle line the other covers.
+
+    Wide and fine vessels count by their length. NaN when either mask is empty.
+    """
+    from skimage.morphology import skeletonize
+
+    predicted, true = _mask(prediction, "prediction"), _mask(truth, "truth")
+    if predicted.shape != true.shape:
+        raise InputError(f"Prediction {predicted.shape} and truth {true.shape} must have one shape.")
+    if not predicted.any() or not true.any():
+        return math.nan
+    precision = float(true[skeletonize(predicted)].mean())
+    recall = float(predicted[skeletonize(true)].mean())
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
 def pool(overlaps: Iterable[Overlap]) -> Overlap:
     """Sum the counts: frames with much vessel then weigh more than frames with little."""
     counts = [(one.true_positives, one.false_positives, one.false_negatives) for one in overlaps]

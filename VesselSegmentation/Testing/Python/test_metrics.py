@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from VesselSegmentationLib.errors import InputError
-from VesselSegmentationLib.metrics import Overlap, overlap_metrics, pool, quartiles, summarize
+from VesselSegmentationLib.metrics import Overlap, centerline_dice, overlap_metrics, pool, quartiles, summarize
 
 
 def test_the_docstring_example_holds() -> None:
@@ -103,3 +103,19 @@ def test_a_summary_fits_in_json_even_when_scores_are_undefined() -> None:
 def test_a_summary_of_no_frame_is_refused() -> None:
     with pytest.raises(InputError, match="no frame"):
         summarize([])
+
+
+def test_center_lines_count_thin_and_wide_vessels_by_their_length() -> None:
+    truth = np.zeros((60, 100), bool)
+    truth[10:21, 5:95] = True
+    truth[45:48, 5:95] = True
+    assert centerline_dice(truth, truth) == 1
+    wide = truth.copy()
+    wide[40:] = False
+    # All of what was found is vessel, and half of the vessels' length was found, though it has nearly all the pixels.
+    assert centerline_dice(wide, truth) == pytest.approx(2 / 3, abs=0.04)
+    assert overlap_metrics(wide, truth).dsc > 0.85
+    assert centerline_dice(~truth & (np.arange(100) < 3), truth) == 0
+    assert math.isnan(centerline_dice(np.zeros((60, 100), bool), truth))
+    with pytest.raises(InputError, match="one shape"):
+        centerline_dice(truth, truth[:50])
