@@ -144,5 +144,6 @@ def training_of(function: str) -> dict[str, Any]:
             "settings": "@settings",
         },
         "train": {"trainer": "$@training.trainer"},
-        "run": ["$print(@training.train(None, @dataset_dir))"],
+        "data_source": "the data set given to the bundle's train.json",
+        "run": ["$print(@training.train(None, @data_source))"],
     }

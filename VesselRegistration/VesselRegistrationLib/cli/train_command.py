@@ -2,7 +2,7 @@
 
 Without --pool or --images a pool of simulated patients is made first (in OUTPUT/pool, kept for the next time). An
 interrupted training goes on where it stopped when the same command is given again. The network folder that comes out
-(metadata.json, models/model.safetensors) can be given to `segment`, `register` and `evaluate`.
+(a MONAI bundle) can be given to `segment`, `register` and `evaluate`.
 
 Recipes for segmentation: recommended, paper-lower, paper-upper; for matching: recommended, paper (unsupervised Dice).
 
