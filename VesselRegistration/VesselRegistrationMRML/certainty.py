@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import vtk
@@ -18,8 +19,10 @@ from VesselRegistrationMRML.placement import matrixFromArray, pictureToRas
 
 GAUSS_95 = 2.4477
 """Half axes of the ellipse that holds 95 % of a normal distribution in a plane, in standard deviations."""
+ELLIPSE_COLOR = (0.45, 1.0, 0.5)
+ELLIPSE_WIDTH_PX = 2
 STEPS = 72
-CROSS_PX = 4.0
+GAP_PX, TICK_PX = 4.0, 14.0
 STEP_MM = 0.5
 
 
@@ -44,8 +47,8 @@ class Standing(enum.Enum):
 
 
 @dataclass(frozen=True)
-class PoseErrors:
-    """The errors of a pose on one frame."""
+class ExpectedErrors:
+    """What is known of the errors of one frame's pose."""
 
     inPlaneMm: float
     """Expected: root mean square over the model, across the picture."""
@@ -60,7 +63,7 @@ class PoseErrors:
         return np.asarray(self.uncertainty.point_errors_mm(pointsLps, cArm)[:, 0])
 
 
-def centerEllipse(errors: PoseErrors, cArm: CArm) -> FloatArray:
+def centerEllipse(errors: ExpectedErrors, cArm: CArm) -> FloatArray:
     """Where the model's center may be, with 95 %: a closed line (N, 2) in pixels, column and row.
 
     The calibrated bound is wider than that of a normal distribution; the longest half axis is never below it.
@@ -92,10 +95,29 @@ def inPlaneCovariance(uncertainty: PoseUncertainty, pointsLps: FloatArray, cArm:
 
 
 def ellipseLines(ellipse: FloatArray, cArm: CArm) -> vtk.vtkPolyData:
-    """An ellipse (N, 2) in pixels, closed, with a cross in its middle, as lines in the picture's plane, RAS mm."""
+    """An ellipse (N, 2) in pixels, closed, as lines in the picture's plane, RAS mm.
+
+    A good pose's ellipse is a few pixels wide: four ticks outside lead the eye to it.
+    """
     middle = ellipse[:-1].mean(axis=0)
-    arms = middle + CROSS_PX * np.array([[-1, 0], [1, 0], [0, -1], [0, 1]])
-    return _lines([ellipse, arms[:2], arms[2:]], cArm)
+    begin = np.linalg.norm(ellipse - middle, axis=1).max() + GAP_PX
+    directions = np.array([[-1, 0], [1, 0], [0, -1], [0, 1]])
+    ticks = [middle + np.outer([begin, begin + TICK_PX], direction) for direction in directions]
+    return _lines([ellipse, *ticks], cArm)
+
+
+def updateEllipse(node: Any, errors: ExpectedErrors | None, cArm: CArm) -> None:
+    """Make a model node the ellipse of the expected error, over the picture in slice views; None: nothing to see."""
+    node.SetAndObservePolyData(ellipseLines(centerEllipse(errors, cArm), cArm) if errors else vtk.vtkPolyData())
+    if node.GetDisplayNode() is None:
+        node.CreateDefaultDisplayNodes()
+        display = node.GetDisplayNode()
+        display.SetColor(*ELLIPSE_COLOR)
+        display.SetSliceIntersectionThickness(ELLIPSE_WIDTH_PX)
+        display.SetSliceDisplayModeToProjection()
+        display.SetVisibility3D(False)
+        display.SetVisibility2D(True)
+        node.SetSelectable(False)
 
 
 def _lines(parts: list[FloatArray], cArm: CArm) -> vtk.vtkPolyData:

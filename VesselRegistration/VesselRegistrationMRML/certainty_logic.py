@@ -8,7 +8,7 @@ import VesselRegistrationMRML as parts
 from VesselRegistrationMRML.parameter_node import ShownPose
 
 if TYPE_CHECKING:
-    from VesselRegistrationMRML.certainty import Standing
+    from VesselRegistrationMRML.certainty import ExpectedErrors, Standing
 
 
 class CertaintyLogic:
@@ -35,4 +35,28 @@ class CertaintyLogic:
             parts.certainty.Standing.START: "not registered: start pose",
             parts.certainty.Standing.REFUSED: "NOT REGISTERED: refused",
         }
-        return words.get(standing) or self.poseOrigin(p)
+        errors = self.expectedErrors(p) if p.showError else None
+        return words.get(standing) or (errorText(errors) if errors else self.poseOrigin(p))
+
+    def expectedErrors(self, p: Any) -> ExpectedErrors | None:
+        """The errors in mm of the pose that the frame shown is seen at; None where nobody knows them."""
+        if p.shownPose is ShownPose.BEFORE:
+            return None
+        return parts.poses.errorsOf(self.storedPoses(p).frames.get(self.frame(p)))
+
+    def updateErrors(self, p: Any) -> None:
+        """Draw the expected error of the frame shown over the picture, or take it away."""
+        cArm = self.cArm(p)
+        errors = self.expectedErrors(p) if p.showError and cArm is not None and p.model is not None else None
+        if p.errorEllipse is None and errors is not None:
+            p.errorEllipse = self.sceneOf(p).AddNewNodeByClass("vtkMRMLModelNode", "Expected error")
+        if p.errorEllipse is not None and cArm is not None:
+            parts.certainty.updateEllipse(p.errorEllipse, errors, cArm)
+
+
+def errorText(errors: ExpectedErrors) -> str:
+    """The errors in words, as a view says them."""
+    return (
+        f"expected error {errors.inPlaneMm:.1f} mm, 95 % within {errors.boundMm:.1f} mm; "
+        f"depth ± {errors.depthMm:.0f} mm"
+    )

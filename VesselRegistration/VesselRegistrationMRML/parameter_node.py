@@ -80,6 +80,8 @@ class VesselRegistrationParameterNode:
     followTable: bool = True
     showOutline: bool = True
     showOverlay: bool = True
+    showError: bool = True
+    """Of the pose, in mm: an ellipse at the model over the picture, and words."""
     overlayOpacity: Annotated[float, WithinRange(0, 1), Default(0.5)]
     modelOpacity: Annotated[float, WithinRange(0, 1), Default(0.5)]
     """Of the model in 3-D, so that the picture behind it can be seen."""
@@ -89,5 +91,6 @@ class VesselRegistrationParameterNode:
     projection: vtkMRMLScalarVolumeNode
     outline: vtkMRMLModelNode
     overlay: vtkMRMLLabelMapVolumeNode
+    errorEllipse: vtkMRMLModelNode
     geometry: vtkMRMLTextNode
     report: vtkMRMLTextNode

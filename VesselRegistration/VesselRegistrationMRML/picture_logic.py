@@ -97,6 +97,7 @@ class PictureLogic:
         if cArm is None or p.model is None:
             self._clearPictures(p)
             return None
+        self.updateErrors(p)
         model, pose = parts.case.vesselModel(p.model), parts.placement.poseLps(self.shownPoseNode(p))
         if p.outline is None:
             p.outline = self.sceneOf(p).AddNewNodeByClass("vtkMRMLModelNode", "Projected outline")
@@ -138,7 +139,7 @@ class PictureLogic:
             p.segmentation.GetDisplayNode().SetVisibility2DFill(p.model is None or p.overlay is None)
 
     def _clearPictures(self, p: Any) -> None:
-        for node in (p.outline, p.overlay, p.projection):
+        for node in (p.outline, p.overlay, p.projection, p.errorEllipse):
             if node is not None:
                 parts.pictures.clear(node)
 

@@ -12,8 +12,9 @@ import numpy as np
 import slicer
 
 from VesselRegistrationLib.c_arm import FloatArray
+from VesselRegistrationLib.pose.uncertainty import PoseUncertainty
 from VesselRegistrationLib.xray_run import carry_pose, table_shift_lps
-from VesselRegistrationMRML.certainty import Standing
+from VesselRegistrationMRML.certainty import ExpectedErrors, Standing
 from VesselRegistrationMRML.geometry_node import RunGeometry
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
 
@@ -55,6 +56,10 @@ class RegistrationResult:
     """95 % of poses stay below it."""
     expectedDepthMm: float | None = None
     """Expected error along the beam."""
+    covariance: tuple[tuple[float, ...], ...] | None = None
+    """(6, 6) of a pose: turn in rad and shift in mm about `pivotLps`."""
+    pivotLps: tuple[float, ...] | None = None
+    """The model's center at the pose, LPS mm from the isocentre."""
     modelToIsocenter: tuple[tuple[float, ...], ...] | None = None
     """(4, 4) LPS mm: the rigid pose, or the affine in 3-D that shows the model on the vessels."""
     roi: tuple[int, ...] = ()
@@ -115,6 +120,17 @@ def standingOf(poses: RunPoses, index: int) -> Standing:
         return Standing.REGISTERED
     known = any(other.modelToIsocenter is not None for other in poses.frames.values())
     return Standing.NEIGHBOR if known else Standing.START
+
+
+def errorsOf(pose: FramePose | None) -> ExpectedErrors | None:
+    """The errors of a pose that registering has found; None for any other, whose errors nobody knows."""
+    if pose is None or pose.origin is not PoseOrigin.REGISTERED or pose.result is None or not pose.result.registered:
+        return None
+    result = pose.result
+    known = (result.expectedInPlaneMm, result.inPlaneBoundMm, result.expectedDepthMm)
+    if None in known or result.covariance is None or result.pivotLps is None:
+        return None
+    return ExpectedErrors(*known, PoseUncertainty(np.array(result.covariance), np.array(result.pivotLps)))
 
 
 def poseOfFrame(poses: RunPoses, index: int, geometry: RunGeometry, followTable: bool) -> FloatArray | None:

@@ -23,6 +23,7 @@ from VesselRegistrationMRML.poses import FramePose, RegistrationResult, fromResu
 from VesselSegmentationLib.errors import InputError
 
 RESULT_FOLDER = "result"
+START_FILE = "start-pose.json"
 JOB_FILE = "job.json"
 """Remembers which frames were written: while the job runs, the user may look at others."""
 
@@ -62,10 +63,10 @@ def write(job: Job, folder: Path) -> list[str]:
     beside = {"frames": [_sidecar(view) for view in views]}
     write_atomically(folder / "run.geometry.json", json.dumps(beside))
     start = {"coordinateSystem": "LPS", "modelToIsocenter": job.startLps.tolist()}
-    write_atomically(folder / "start-pose.json", json.dumps(start))
+    write_atomically(folder / START_FILE, json.dumps(start))
     write_atomically(folder / JOB_FILE, json.dumps({"firstFrame": job.firstFrame}))
     arguments = ["register", "--model", str(folder / "model.vtp"), "--model-frame", "LPS", "--model-units", "mm"]
-    arguments += ["--xray", str(folder / "run.nrrd"), "--initial-pose", str(folder / "start-pose.json")]
+    arguments += ["--xray", str(folder / "run.nrrd"), "--initial-pose", str(folder / START_FILE)]
     arguments += ["--method", job.method, "--threshold", f"{job.threshold:g}", "--steps", str(job.steps)]
     arguments += ["--frame", "0"] if len(job.frames) == 1 else ["--all-frames"]
     if job.roi is not None:
@@ -82,7 +83,8 @@ def read(folder: Path) -> dict[int, FramePose]:
     try:
         firstFrame = int(json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))["firstFrame"])
         entries = json.loads(path.read_text(encoding="utf-8"))["poses"]
-        results = [fromEntry(entry, firstFrame) for entry in entries]
+        start = json.loads((folder / START_FILE).read_text(encoding="utf-8"))["modelToIsocenter"]
+        results = [fromEntry(entry, firstFrame, start) for entry in entries]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"Registering left no usable report ({error!r}). Register again.") from error
     return {result.frame: fromResult(result) for result in results}
@@ -95,8 +97,8 @@ def readMask(folder: Path) -> BoolArray:
     return np.asarray(read_xray_run(folder / RESULT_FOLDER / "mask.png").frames[0] > 0)
 
 
-def fromEntry(entry: dict[str, Any], firstFrame: int = 0) -> RegistrationResult:
-    """One frame's part of a registration.json."""
+def fromEntry(entry: dict[str, Any], firstFrame: int = 0, start: Any = None) -> RegistrationResult:
+    """One frame's part of a registration.json. start: the pose (4, 4) that the command was given."""
     parts = entry["affineParts"] or {}
     return RegistrationResult(
         frame=firstFrame + int(entry["frame"]),
@@ -116,9 +118,21 @@ def fromEntry(entry: dict[str, Any], firstFrame: int = 0) -> RegistrationResult:
         expectedInPlaneMm=entry.get("expectedInPlaneErrorMm"),
         inPlaneBoundMm=entry.get("inPlaneErrorBoundMm"),
         expectedDepthMm=entry.get("expectedDepthErrorMm"),
+        covariance=_rows(entry.get("poseCovariance")),
+        pivotLps=_pivot(entry, start),
         modelToIsocenter=_rows(entry["modelToIsocenter"] or entry["affineModelToIsocenter"]),
         roi=tuple(int(entry["roi"][name]) for name in ("x", "y", "width", "height")),
     )
+
+
+def _pivot(entry: dict[str, Any], start: Any) -> tuple[float, ...] | None:
+    """The pivot of the covariance at the frame's own table position; the report has it at that of the start."""
+    pivot = entry.get("posePivotLps")
+    if pivot is None:
+        return None
+    carried = entry["startModelToIsocenter"]
+    shift = [carried[axis][3] - start[axis][3] for axis in range(3)] if start else [0.0, 0.0, 0.0]
+    return tuple(value + step for value, step in zip(pivot, shift))
 
 
 def _sidecar(view: FrameGeometry) -> dict[str, Any]:

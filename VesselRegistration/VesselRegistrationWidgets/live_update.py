@@ -31,7 +31,16 @@ GEOMETRY = (
 )
 """Fields of the parameter node that describe the C-arm."""
 POSES = ("pose", "startPose")
-SHOWN = ("showOutline", "showOverlay", "overlayOpacity", "modelOpacity", "shownPose", "followTable", "threshold")
+SHOWN = (
+    "showOutline",
+    "showOverlay",
+    "showError",
+    "overlayOpacity",
+    "modelOpacity",
+    "shownPose",
+    "followTable",
+    "threshold",
+)
 OBSERVED = ("model", "xray", "roi", "segmentation", "report", *POSES)
 SELECTED = ("model", "xray", "roi", "segmentation", "startPose")
 """What the user selects, or is found for him, and may delete."""

@@ -77,6 +77,76 @@ class VesselRegistrationCertaintyTest(VesselRegistrationGuiCase):
         self.assertGreater(self.outline()[0], 20)
         self.assertIn("not registered: start pose", self.widget.standingText.text)
 
+    def ellipse(self) -> Any:
+        """The points (N, 3) in RAS mm of the expected error's ellipse as it is seen, none when it is not."""
+        import numpy as np
+        from vtk.util.numpy_support import vtk_to_numpy
+
+        node = self.parameters.errorEllipse
+        if node is None or not node.GetPolyData().GetNumberOfPoints() or not node.GetDisplayNode().GetVisibility():
+            return np.zeros((0, 3))
+        return vtk_to_numpy(node.GetPolyData().GetPoints().GetData())[:-8]
+
+    def test_the_expected_error_is_drawn_at_the_model_and_said_in_millimeters(self) -> None:
+        import numpy as np
+
+        from VesselRegistrationMRML.placement import pictureToRas
+
+        self.assertEqual(len(self.ellipse()), 0)
+        self.useTrueVessels()
+        result = self.register()
+        self.assertTrue(result.registered, result.reason)
+        said = f"expected error {result.expectedInPlaneMm:.1f} mm, 95 % within {result.inPlaneBoundMm:.1f} mm; depth ±"
+        self.assertIn(said, self.widget.standingText.text)
+        cArm = self.widget.logic.cArm(self.parameters)
+        points = self.ellipse()
+        pixels = (np.linalg.inv(pictureToRas(cArm)) @ np.c_[points, np.ones(len(points))].T)[:3].T
+        np.testing.assert_allclose(pixels[:, 2], 0, atol=1e-3)
+        middle = pixels[:-1, :2].mean(axis=0)
+        np.testing.assert_allclose(middle, cArm.project(np.array([result.pivotLps]))[0, :2], atol=0.1)
+        longest = np.linalg.norm(pixels[:, :2] - middle, axis=1).max() * cArm.pixel_size_at_isocenter_mm()
+        self.assertGreater(longest, 0.5)
+        self.assertLess(longest, 3 * result.inPlaneBoundMm)
+        self.ui.showErrorCheckBox.click()
+        self.settle()
+        self.assertEqual(len(self.ellipse()), 0)
+        self.assertEqual(self.widget.standingText.text, "registered")
+        self.ui.showErrorCheckBox.click()
+        self.settle()
+        np.testing.assert_allclose(self.ellipse(), points)
+        self.widget.result.browser().SetSelectedItemNumber(SAMPLE_FRAME + 1)
+        self.settle()
+        self.assertEqual(len(self.ellipse()), 0)
+        self.assertIn("as on frame 5", self.widget.standingText.text)
+        self.widget.result.browser().SetSelectedItemNumber(SAMPLE_FRAME)
+        self.settle()
+        np.testing.assert_allclose(self.ellipse(), points)
+        self.useLines()
+        self.assertFalse(self.register().registered)
+        self.assertEqual(len(self.ellipse()), 0)
+        self.assertNotIn("expected error", self.widget.standingText.text)
+
+    def test_the_ellipse_holds_95_of_100_poses_that_the_covariance_stands_for(self) -> None:
+        import numpy as np
+
+        from VesselRegistrationLib.pose.uncertainty import PoseUncertainty
+        from VesselRegistrationMRML.certainty import ExpectedErrors, centerEllipse
+
+        cArm = self.widget.logic.cArm(self.parameters)
+        spread = cArm.axes_lps().T @ np.diag([0.8, 0.3, 20.0])
+        covariance = np.zeros((6, 6))
+        covariance[:3, :3], covariance[3:, 3:] = np.eye(3) * 1e-4, spread @ spread.T
+        pivot = np.array([20.0, -30.0, 15.0])
+        errors = ExpectedErrors(0.9, 1.9, 20.0, PoseUncertainty(covariance, pivot))
+        ellipse = centerEllipse(errors, cArm)
+        shifts = np.random.default_rng(1).multivariate_normal(np.zeros(3), covariance[3:, 3:], 4000)
+        drawn = cArm.project(pivot + shifts)[:, :2]
+        from skimage.measure import points_in_poly
+
+        self.assertAlmostEqual(points_in_poly(drawn, ellipse).mean(), 0.97, delta=0.02)
+        middle = ellipse[:-1].mean(axis=0)
+        np.testing.assert_allclose(middle, cArm.project(pivot[None])[0, :2], atol=0.01)
+
     def pose(self) -> Any:
         from VesselRegistrationMRML.placement import poseLps
 
