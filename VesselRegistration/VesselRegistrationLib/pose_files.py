@@ -28,7 +28,7 @@ def read_pose(path: Path | str) -> FloatArray:
     if not path.is_file():
         raise InputError(f"There is no pose file {path}. {_EXPECTED}")
     matrix = _from_json(path) if path.suffix.lower() == ".json" else _from_itk(path)
-    return _checked(matrix, path)
+    return checked_pose(matrix, path)
 
 
 def _from_json(path: Path) -> FloatArray:
@@ -44,11 +44,8 @@ def _from_json(path: Path) -> FloatArray:
     frame = pose.get("coordinateSystem")
     if frame not in ("LPS", "RAS"):
         raise InputError(f'{path} says coordinateSystem {frame!r}; write "LPS" or "RAS".')
-    try:
-        matrix = np.array(pose["modelToIsocenter"], dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{path}: modelToIsocenter is not a matrix of numbers ({error}).") from error
-    return matrix if frame == "LPS" or matrix.shape != (4, 4) else RAS_LPS @ matrix @ RAS_LPS
+    matrix = checked_pose(pose["modelToIsocenter"], path)
+    return matrix if frame == "LPS" else RAS_LPS @ matrix @ RAS_LPS
 
 
 def _from_itk(path: Path) -> FloatArray:
@@ -73,8 +70,12 @@ def _from_itk(path: Path) -> FloatArray:
     return np.asarray(np.linalg.inv(matrix))
 
 
-def _checked(matrix: FloatArray, path: Path) -> FloatArray:
-    """The matrix, if it is a rigid motion; otherwise raises InputError."""
+def checked_pose(values: Any, path: Path) -> FloatArray:
+    """The matrix (4, 4), if it is a rigid motion; otherwise raises InputError that names the file."""
+    try:
+        matrix = np.array(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: modelToIsocenter is not a matrix of numbers ({error}).") from error
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or not np.allclose(matrix[3], (0, 0, 0, 1)):
         raise InputError(f"{path}: modelToIsocenter must be 4 x 4 finite numbers with 0 0 0 1 as its last row.")
     rotation = matrix[:3, :3]

@@ -162,6 +162,7 @@ def _result(
         shown=shown,
         pose=estimate,
         rigid_model_to_isocenter=pose,
+        geometry=run.geometry[frame],
     )
 
 

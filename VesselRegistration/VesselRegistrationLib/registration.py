@@ -18,7 +18,7 @@ from VesselRegistrationLib.affine import RegionOfInterest, frame_affine_to_isoce
 from VesselRegistrationLib.c_arm import CArm, FloatArray, ProjectionMode
 from VesselRegistrationLib.projection import Projection, project_model, silhouette, transform_points
 from VesselRegistrationLib.vessel_model import VesselModel
-from VesselRegistrationLib.xray_run import XRayRun
+from VesselRegistrationLib.xray_run import FrameGeometry, XRayRun
 from VesselSegmentationLib.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class FrameRegistration:
     """(4, 4) LPS mm: the pose at this frame's table position."""
     joint_runs: tuple[str, ...] = ()
     """The runs that were solved together."""
+    geometry: FrameGeometry | None = None
+    """The frame's geometry, by whose table the pose can be carried to other runs."""
     landmarks: LandmarkErrors | None = None
     """How far off named points are, where this frame marks any."""
 
@@ -148,6 +150,7 @@ def register_frame(
         reason=reason,
         match=match,
         shown=_shown(model, c_arm, pose, match, settings.mode),
+        geometry=run.geometry[frame],
     )
 
 

@@ -18,6 +18,7 @@ from VesselRegistrationLib.affine import decompose
 from VesselRegistrationLib.c_arm import CArm
 from VesselRegistrationLib.matching_ambiguity import Ambiguity
 from VesselRegistrationLib.model_writing import write_vessel_model
+from VesselRegistrationLib.pose_carrying import model_bounds, table_entry
 from VesselRegistrationLib.registration import FrameRegistration, Status
 from VesselRegistrationLib.registration_pictures import frame_pictures, summary_sheet
 from VesselRegistrationLib.vessel_model import VesselModel
@@ -102,7 +103,12 @@ def report_of_poses(poses: list[dict[str, Any]], model: VesselModel, model_name:
         "schemaVersion": SCHEMA_VERSION,
         "researchUseOnly": True,
         "method": pose["method"],
-        "model": {"file": model_name, "triangles": len(model.triangles), "closed": model.is_closed},
+        "model": {
+            "file": model_name,
+            "triangles": len(model.triangles),
+            "closed": model.is_closed,
+            "boundsLpsMm": model_bounds(model),
+        },
         "affine": pose["affine"],
         "DSC": pose["DSC"],
         "Precision": pose["Precision"],
@@ -126,6 +132,7 @@ def pose_entry(result: FrameRegistration, run_file: str) -> dict[str, Any]:
         "modelToIsocenter": None if result.reason else _numbers(result.rigid_model_to_isocenter),
         **_pose_errors(result),
         **_landmark_errors(result),
+        "table": table_entry(result.geometry),
         "startModelToIsocenter": _numbers(result.model_to_isocenter),
         "affineModelToIsocenter": _numbers(carried) if result.pose is None else None,
         "affine": _numbers(match.moving_to_fixed) if match else None,

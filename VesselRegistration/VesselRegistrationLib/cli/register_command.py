@@ -21,11 +21,13 @@ A frame without usable vessels is refused: the reason is printed and in the JSON
 With --all-frames every frame is registered: the pose is followed from frame to frame, an affine is found for each by
 itself. The pictures are of the best frame.
 
-With --landmarks it begins where named points lie on their marks, and says how far off each is in the end.
+With --from-run it begins at the pose found on another run of the patient, carried by the table's positions. With
+--landmarks it begins where named points lie on their marks, and says how far off each is in the end.
 
   vessel-registration register --model aorta.stl --xray run.dcm --output out
   vessel-registration register --model aorta.stl --xray lao.dcm --xray rao.dcm --output out
   vessel-registration register --model aorta.stl --xray run.dcm --landmarks ostia.json --output out
+  vessel-registration register --model aorta.stl --xray next.dcm --from-run out/registration.json --output next
   vessel-registration register --model aorta.stl --xray run.dcm --method affine --roi 100 80 300 320 --output out
 """
 
@@ -67,9 +69,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_roi(parser)
     parser.add_argument("--mask", type=Path, metavar="PNG", help="a vessel mask of one's own, instead of the network's")
     parser.add_argument("--threshold", type=float, default=0.5, help="vessel from this probability (default: 0.5)")
-    start = parser.add_argument_group("pose: how well the start is known (standard deviations per axis)")
-    start.add_argument("--start-turn", type=float, default=6.0, metavar="DEG", help="default: %(default)s")
-    start.add_argument("--start-shift", type=float, default=25.0, metavar="MM", help="default: %(default)s")
     affine = parser.add_argument_group("affine")
     affine.add_argument(
         "--mode", choices=[mode.value for mode in ProjectionMode], default=ProjectionMode.PERSPECTIVE.value
@@ -94,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
     for xray in runs:
         for warning in xray.warnings:
             print(f"run {xray.name}: {warning}")
-    start = register_start.read_start(options, runs)
+    start = register_start.read_start(options, model, runs)
     if options.method == "pose":
         results = by_pose(options, model, runs, start)
     else:
@@ -134,7 +133,7 @@ def by_pose(
     from VesselRegistrationLib.pose.estimation import PoseModel, PoseSettings
     from VesselRegistrationLib.pose_registration import register_run, register_views
 
-    settings = PoseSettings(options.threshold, options.start_turn, options.start_shift)
+    settings = PoseSettings(options.threshold, *start.deviations(options))
     progress.report(0.05, "loading the network")
     segment = _segment(options, runs[0])
     progress.report(0.15, "finding the model's centreline")

@@ -1,4 +1,4 @@
-"""Where `register` begins: a pose from a file, and landmarks that were marked on model and pictures."""
+"""Where `register` begins: a pose from a file or of another run, and landmarks marked on model and pictures."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ from VesselSegmentationLib.errors import InputError
 
 if TYPE_CHECKING:
     from VesselRegistrationLib.pose.landmarks import Landmarks
+    from VesselRegistrationLib.pose_carrying import FoundPose
     from VesselRegistrationLib.registration import FrameRegistration
+    from VesselRegistrationLib.vessel_model import VesselModel
     from VesselRegistrationLib.xray_run import XRayRun
 
 LARGEST_LANDMARK_RMS_MM = 10.0
 """Landmarks that stay further from their marks are said to be odd: two names taken for one another, a wrong side."""
+
+
+UNKNOWN_TURN_DEG, UNKNOWN_SHIFT_MM = 6.0, 25.0
+"""Standard deviations, per axis, of a start of which nothing more is known."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,8 @@ class Start:
 
     pose: NDArray[np.float64]
     """(4, 4) LPS mm in the first frame that is registered."""
+    other_run: FoundPose | None
+    """Carried with the table in place of `pose`."""
     landmarks: Landmarks | None
     uses_landmarks: bool
 
@@ -35,16 +43,28 @@ class Start:
         """The start (4, 4) in the first of some runs' frames, on the landmarks' marks where there are any."""
         from VesselRegistrationLib.registration_landmarks import landmark_start
 
+        start = self.pose
+        if self.other_run is not None:
+            start = self.other_run.carried_to(*places[0])
+            print(f"start: the pose of {self.other_run.source}, carried with the table")
         if self.landmarks is None or not self.uses_landmarks:
-            return self.pose
-        found = landmark_start(self.landmarks, places, self.pose)
+            return start
+        found = landmark_start(self.landmarks, places, start)
         if found is None:
             print("start: no landmark is marked where the table's way is known; they do not move the start")
-            return self.pose
+            return start
         pose, left = found
         odd = "; check the names and the side" if left > LARGEST_LANDMARK_RMS_MM else ""
         print(f"start: laid on the landmarks, which stay {left:.1f} mm off (root mean square){odd}")
         return pose
+
+    def deviations(self, options: argparse.Namespace) -> tuple[float, float]:
+        """How far the start may be off, per axis: degrees and mm; what the options say wins."""
+        turn, shift = UNKNOWN_TURN_DEG, UNKNOWN_SHIFT_MM
+        if self.other_run is not None:
+            turn, shift = self.other_run.turn_deg, self.other_run.shift_mm
+        given = options.start_turn, options.start_shift
+        return turn if given[0] is None else float(given[0]), shift if given[1] is None else float(given[1])
 
     def frame_of(self, run: XRayRun) -> int | None:
         """The frame of a run that the landmarks were marked on, if they name one."""
@@ -52,7 +72,16 @@ class Start:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--landmarks and what they are for."""
+    """--from-run, --landmarks and how well the start is known."""
+    start = parser.add_argument_group("pose: how well the start is known (standard deviations per axis)")
+    start.add_argument("--start-turn", type=float, metavar="DEG", help=f"default: {UNKNOWN_TURN_DEG:g}")
+    start.add_argument("--start-shift", type=float, metavar="MM", help=f"default: {UNKNOWN_SHIFT_MM:g}")
+    parser.add_argument(
+        "--from-run",
+        type=Path,
+        metavar="REGISTRATION.json",
+        help="begin at the pose that was found on another run of the patient, carried by the table's positions",
+    )
     group = parser.add_argument_group("landmarks: points that were marked on the model and in pictures")
     group.add_argument(
         "--landmarks",
@@ -68,16 +97,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_start(options: argparse.Namespace, runs: list[XRayRun]) -> Start:
-    """The start of the options. Raises InputError for files that cannot be used with these runs."""
+def read_start(options: argparse.Namespace, model: VesselModel, runs: list[XRayRun]) -> Start:
+    """The start of the options. Raises InputError for files that cannot be used with this model or these runs."""
     from VesselRegistrationLib.pose.landmarks import read_landmarks
+    from VesselRegistrationLib.pose_carrying import read_found_pose
     from VesselRegistrationLib.pose_files import read_pose
 
+    if options.from_run is not None and options.initial_pose is not None:
+        raise InputError("--from-run and --initial-pose are both a start; give one of them.")
     if options.start_landmarks and options.landmarks is None:
         raise InputError("--start-landmarks needs --landmarks FILE with the points.")
     landmarks = None if options.landmarks is None else read_landmarks(options.landmarks).checked_for(runs)
     pose = read_pose(options.initial_pose) if options.initial_pose else np.eye(4)
-    return Start(pose, landmarks, options.start_landmarks is not False)
+    other_run = None if options.from_run is None else read_found_pose(options.from_run, model)
+    if other_run is not None:
+        other_run.carried_to(runs[0], 0)  # raises before any long work
+    return Start(pose, other_run, landmarks, options.start_landmarks is not False)
 
 
 def with_landmarks(results: list[FrameRegistration], runs: Sequence[XRayRun], start: Start) -> list[FrameRegistration]:
