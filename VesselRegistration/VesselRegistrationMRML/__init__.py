@@ -16,6 +16,7 @@ _ON_DEMAND = {
     "c_arm_values",
     "case",
     "certainty",
+    "error_colors",
     "geometry_node",
     "layout",
     "pictures",

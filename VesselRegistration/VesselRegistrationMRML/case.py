@@ -5,8 +5,10 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+import numpy as np
 import slicer
 
+from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.vessel_model import LengthUnit, ModelFrame, VesselModel
 from VesselRegistrationLib.xray_run import XRayRun
 from VesselRegistrationMRML import geometry_node
@@ -17,8 +19,8 @@ from VesselSegmentationMRML import run_nodes
 MODEL_COLOR = (0.88, 0.25, 0.2)
 DICOM_UIDS = "DICOM.instanceUIDs"
 
-_modelCache: dict[int, VesselModel] = {}
-"""The surface cleaned last, by its modification time, of which no two are equal in a process."""
+_modelCache: dict[tuple[int, ...], VesselModel] = {}
+"""The surface cleaned last, by its modification times, of which no two are equal in a process."""
 
 
 def modelNodeFromFile(path: pathlib.Path, scene: Any, units: str = "", frame: str = "") -> tuple[Any, tuple[str, ...]]:
@@ -51,7 +53,8 @@ def vesselModel(node: Any) -> VesselModel:
     surface = node.GetPolyData() if node else None
     if surface is None or not surface.GetNumberOfPoints():
         raise InputError(f"The model {node.GetName() if node else ''} holds no surface. Choose another model.")
-    key = surface.GetMTime()
+    # Not of the whole: values that color its points leave the surface as it is.
+    key = (surface.GetPoints().GetMTime(), surface.GetPolys().GetMTime(), surface.GetStrips().GetMTime())
     if key not in _modelCache:
         try:
             points, triangles = arrays_from_polydata(surface)
@@ -61,6 +64,14 @@ def vesselModel(node: Any) -> VesselModel:
         _modelCache.clear()  # one case at a time is worked on, and models are large
         _modelCache[key] = model
     return _modelCache[key]
+
+
+def surfacePointsLps(node: Any) -> FloatArray:
+    """The points (N, 3) of a model node's surface as they are, in its own coordinates, LPS mm."""
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    points = vtk_to_numpy(node.GetPolyData().GetPoints().GetData())
+    return np.asarray(points * LPS_TO_RAS.diagonal()[:3])
 
 
 def runFromFile(path: pathlib.Path, scene: Any) -> tuple[Any, tuple[str, ...]]:

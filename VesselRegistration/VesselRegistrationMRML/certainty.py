@@ -15,6 +15,7 @@ import vtk
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.pose.uncertainty import PoseUncertainty
+from VesselRegistrationLib.projection import transform_points
 from VesselRegistrationMRML.placement import matrixFromArray, pictureToRas
 
 GAUSS_95 = 2.4477
@@ -61,6 +62,11 @@ class ExpectedErrors:
     def pointErrorsMm(self, pointsLps: FloatArray, cArm: CArm) -> FloatArray:
         """Expected error (N,) across the picture of points (N, 3) of the model where the pose puts them."""
         return np.asarray(self.uncertainty.point_errors_mm(pointsLps, cArm)[:, 0])
+
+
+def transformed(pointsLps: FloatArray, matrix: Any) -> FloatArray:
+    """Points (N, 3) moved by a pose, rows of a (4, 4)."""
+    return transform_points(np.array(matrix, dtype=float), pointsLps)
 
 
 def centerEllipse(errors: ExpectedErrors, cArm: CArm) -> FloatArray:

@@ -52,6 +52,18 @@ class CertaintyLogic:
             p.errorEllipse = self.sceneOf(p).AddNewNodeByClass("vtkMRMLModelNode", "Expected error")
         if p.errorEllipse is not None and cArm is not None:
             parts.certainty.updateEllipse(p.errorEllipse, errors, cArm)
+        self._colorModel(p, cArm)
+
+    def _colorModel(self, p: Any, cArm: Any) -> None:
+        """Color the model by the expected error of each of its points, or give it its old look back."""
+        errors, result = self.expectedErrors(p), self.result(p)
+        colored = None
+        if p.colorByError and errors is not None and result is not None and cArm is not None and p.model is not None:
+            colored = p.model
+            points = parts.case.surfacePointsLps(colored)
+            atPose = parts.certainty.transformed(points, result.modelToIsocenter)
+            parts.error_colors.color(colored, errors.pointErrorsMm(atPose, cArm))
+        parts.error_colors.restore(self.sceneOf(p), keep=colored)
 
 
 def errorText(errors: ExpectedErrors) -> str:

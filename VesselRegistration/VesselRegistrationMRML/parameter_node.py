@@ -82,6 +82,8 @@ class VesselRegistrationParameterNode:
     showOverlay: bool = True
     showError: bool = True
     """Of the pose, in mm: an ellipse at the model over the picture, and words."""
+    colorByError: bool = False
+    """The model by the expected error of each of its points, in 3-D."""
     overlayOpacity: Annotated[float, WithinRange(0, 1), Default(0.5)]
     modelOpacity: Annotated[float, WithinRange(0, 1), Default(0.5)]
     """Of the model in 3-D, so that the picture behind it can be seen."""

@@ -35,6 +35,7 @@ SHOWN = (
     "showOutline",
     "showOverlay",
     "showError",
+    "colorByError",
     "overlayOpacity",
     "modelOpacity",
     "shownPose",

@@ -126,6 +126,44 @@ class VesselRegistrationCertaintyTest(VesselRegistrationGuiCase):
         self.assertEqual(len(self.ellipse()), 0)
         self.assertNotIn("expected error", self.widget.standingText.text)
 
+    def look(self, display: Any) -> tuple[Any, ...]:
+        return (display.GetScalarVisibility(), display.GetColorNodeID() or "", display.GetActiveScalarName() or "")
+
+    def test_the_model_is_colored_by_the_error_of_each_point_and_gets_its_old_look_back(self) -> None:
+        import numpy as np
+        from vtk.util.numpy_support import vtk_to_numpy
+
+        model = self.parameters.model
+        display, data = model.GetDisplayNode(), model.GetPolyData().GetPointData()
+        display.SetColor(0.1, 0.6, 0.9)
+        before = self.look(display)
+        self.ui.colorByErrorCheckBox.click()
+        self.settle()
+        self.assertFalse(data.HasArray("ExpectedInPlaneErrorMm"), "a start pose has no error that anybody knows")
+        self.useTrueVessels()
+        result = self.register()
+        self.assertTrue(result.registered, result.reason)
+        errors = vtk_to_numpy(data.GetArray("ExpectedInPlaneErrorMm"))
+        self.assertTrue(display.GetScalarVisibility())
+        self.assertEqual(display.GetActiveScalarName(), "ExpectedInPlaneErrorMm")
+        self.assertLess(abs(float(np.sqrt((errors**2).mean())) / result.expectedInPlaneMm - 1), 0.5)
+        self.assertGreater(errors.max() / errors.min(), 1.02)
+        legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(display)
+        self.assertTrue(legend.GetVisibility())
+        self.assertIn("mm", legend.GetTitleText())
+        self.assertGreaterEqual(display.GetScalarRange()[1], errors.max())
+        self.ui.colorByErrorCheckBox.click()
+        self.settle()
+        self.assertIsNone(slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(display))
+        self.assertFalse(data.HasArray("ExpectedInPlaneErrorMm"))
+        self.assertEqual(self.look(display), before)
+        np.testing.assert_allclose(display.GetColor(), (0.1, 0.6, 0.9))
+        self.ui.colorByErrorCheckBox.click()
+        self.settle()
+        self.useLines()
+        self.assertFalse(self.register().registered)
+        self.assertFalse(display.GetScalarVisibility(), "refused, yet colored")
+
     def test_the_ellipse_holds_95_of_100_poses_that_the_covariance_stands_for(self) -> None:
         import numpy as np
 
