@@ -8,6 +8,7 @@ import pytest
 from VesselRegistrationLib.simulation.extras import Extras, Stream, drawn, own_stream
 from VesselRegistrationLib.simulation.generators import DEFAULT, SHIFTED, Generator
 from VesselRegistrationLib.simulation.pool import PatientViews, PoolRequest, patient_views
+from VesselRegistrationLib.simulation.scene import make_patient, make_scene
 from VesselSegmentationLib.errors import InputError
 
 SHARES = ("subtraction", "text", "guide", "dome", "waisted_vertebrae")
@@ -25,7 +26,7 @@ def plain() -> PatientViews:
     return patient_views(CORONARY, dataclasses.replace(DEFAULT, extras=Extras.none()))
 
 
-@pytest.mark.parametrize("feature", [name for name in SHARES if name != "waisted_vertebrae"])
+@pytest.mark.parametrize("feature", SHARES)
 def test_a_feature_with_share_1_is_in_the_pictures_and_comes_from_the_seed(plain, feature) -> None:
     shown, again = (patient_views(CORONARY, only(feature)) for _ in range(2))
     assert np.array_equal(shown.frames, again.frames)
@@ -33,6 +34,26 @@ def test_a_feature_with_share_1_is_in_the_pictures_and_comes_from_the_seed(plain
     assert np.array_equal(shown.models, plain.models)
     changed = [not np.array_equal(*pair) for pair in zip(shown.frames, plain.frames, strict=True)]
     assert any(changed) if feature == "guide" else all(changed)  # some narrow views leave a catheter out
+
+
+def test_shares_of_0_are_the_pictures_without_extras(plain) -> None:
+    assert Extras.none() == Extras(**dict.fromkeys(SHARES, 0.0))
+    never = dataclasses.replace(Extras.none(), mask_shift_px=(3, 3), text_height_px=(20, 20), dome_absorbance=(1, 1))
+    again = patient_views(CORONARY, dataclasses.replace(DEFAULT, extras=never))
+    for name in ("frames", "masks", "models"):
+        assert np.array_equal(getattr(again, name), getattr(plain, name))
+
+
+def test_one_features_share_does_not_change_another_features_draws() -> None:
+    both = dataclasses.replace(Extras.none(), text=1.0, dome=1.0)
+    patient = make_patient("coronary", np.random.default_rng(1), 2.0)
+    alone, together = (
+        make_scene(patient, np.random.default_rng(1), 64, dataclasses.replace(DEFAULT, extras=extras))
+        for extras in (only("text").extras, both)
+    )
+    assert alone.labels == together.labels
+    assert together.domes
+    assert not alone.domes
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.01, float("nan"), float("inf")])

@@ -27,6 +27,24 @@ class Ellipsoid:
     """(3, 3); None: along L, P and S."""
 
 
+@dataclass(frozen=True)
+class Spool:
+    """A round or oval body between two planes, narrower in its middle: a vertebral body or, with no waist, a plate."""
+
+    center_lps: FloatArray
+    """(3,) mm."""
+    semi_axes_mm: FloatArray
+    """(3,): of the ends' outline, and half the height; along the columns of `rotation`."""
+    attenuation_per_mm: float
+    rotation: FloatArray
+    """(3, 3); its third column is the axis."""
+    waist: float = 1.0
+    """How wide the middle is, as a share of the ends."""
+
+
+Body = Ellipsoid | Spool
+
+
 def pixel_rays(c_arm: CArm) -> tuple[FloatArray, Picture]:
     """Source (3,), LPS mm from the isocentre, and unit directions (3, rows, columns) of the pixels' rays."""
     column0, row0 = c_arm.center_px
@@ -53,12 +71,39 @@ def chord_mm(body: Ellipsoid, source_lps: FloatArray, directions: Picture) -> Pi
     return np.asarray(2 * np.sqrt(np.maximum(discriminant, 0)) / a, dtype=np.float32)
 
 
-def absorbance(bodies: Iterable[Ellipsoid], c_arm: CArm) -> Picture:
+def spool_chord_mm(body: Spool, source_lps: FloatArray, directions: Picture) -> Picture:
+    """Length of each ray inside the body. Shape (rows, columns).
+
+    In coordinates in which the ends are unit disks at z = -1 and 1, a point is inside the hyperboloid where
+    x^2 + y^2 - k z^2 <= 1 - k with k = 1 - waist^2: along a ray s + t d a quadratic in t. Its roots bound the inside
+    where its leading term is positive and the outside where it is negative (a ray steep to the axis).
+    """
+    to_unit = (body.rotation / body.semi_axes_mm).T
+    start = (to_unit @ (source_lps - body.center_lps)).astype(np.float32)
+    along = np.tensordot(to_unit.astype(np.float32), directions, axes=1)
+    metric = np.array([1, 1, body.waist**2 - 1], dtype=np.float32)
+    a = np.tensordot(metric, along**2, axes=1)
+    b = np.tensordot(metric * start, along, axes=1)
+    discriminant = b * b - a * (metric @ start**2 - np.float32(body.waist**2))
+    a = np.where(np.abs(a) < 1e-12, np.float32(1e-12), a)
+    dz = np.where(np.abs(along[2]) < 1e-9, np.float32(1e-9), along[2])
+    enter, leave = np.sort([(-1 - start[2]) / dz, (1 - start[2]) / dz], axis=0)
+    root = np.sqrt(np.maximum(discriminant, 0))
+    near, far = np.sort([(-b - root) / a, (-b + root) / a], axis=0)
+    between = np.maximum(np.minimum(far, leave) - np.maximum(near, enter), 0)
+    return np.asarray(np.where(a > 0, between, leave - enter - between), dtype=np.float32)
+
+
+def absorbance(bodies: Iterable[Body], c_arm: CArm) -> Picture:
     """Sum of attenuation times length over all bodies. Shape (rows, columns)."""
     source, directions = pixel_rays(c_arm)
     total = np.zeros((c_arm.rows, c_arm.columns), dtype=np.float32)
     for body in bodies:
-        total += np.float32(body.attenuation_per_mm) * chord_mm(body, source, directions)
+        if isinstance(body, Spool):
+            length = spool_chord_mm(body, source, directions)
+        else:
+            length = chord_mm(body, source, directions)
+        total += np.float32(body.attenuation_per_mm) * length
     return total
 
 

@@ -105,7 +105,7 @@ def make_patient(
 ) -> SimulatedPatient:
     """A random patient of a region; `cell_mm` sets the fineness of the model's mesh."""
     tree = make_tree(region, rng, generator.anatomy)
-    tissue = make_tissue(region, rng)
+    tissue = make_tissue(region, rng, generator.extras.waisted_vertebrae)
     ribs = mesh_branches(tissue.ribs, RIB_CELL_MM) if tissue.ribs else None
     return SimulatedPatient(tree, mesh_branches(tree.branches, cell_mm or CELL_MM[region]), tissue, ribs)
 

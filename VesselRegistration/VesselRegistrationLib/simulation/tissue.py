@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike
 
 from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.simulation.anatomy import Branch
-from VesselRegistrationLib.simulation.bodies import Ellipsoid
+from VesselRegistrationLib.simulation.bodies import Body, Ellipsoid
+from VesselRegistrationLib.simulation.extras import Stream, drawn
+from VesselRegistrationLib.simulation.vertebrae import waisted_vertebrae
 
 WATER_PER_MM = 0.019
 BONE_EXCESS_PER_MM = 0.045
@@ -26,20 +28,24 @@ GAS_EXCESS_PER_MM = -0.019
 class Tissue:
     """One simulated body around the vessels, LPS mm from the isocentre."""
 
-    bodies: tuple[Ellipsoid, ...]
+    bodies: tuple[Body, ...]
     ribs: tuple[Branch, ...]
     """As tubes, to be meshed; empty where there are none."""
 
 
-def make_tissue(region: str, rng: np.random.Generator) -> Tissue:
-    """A random body for a region of the vessel trees ("upper", "coronary", "lower" or "phantom")."""
+def make_tissue(region: str, rng: np.random.Generator, waisted_share: float = 0.0) -> Tissue:
+    """A random body for a region of the vessel trees ("upper", "coronary", "lower" or "phantom").
+
+    `waisted_share` is the chance of vertebrae with a waist instead of ellipsoids.
+    """
     ribs: list[Branch] = []
+    for_spine = drawn(rng, Stream.VERTEBRAE, waisted_share)
     if region in ("upper", "coronary"):
-        bodies = _chest(rng)
+        bodies = _chest(rng, for_spine)
         if rng.random() < 0.85:
             ribs = _ribs(rng)
     elif region == "lower":
-        bodies = _abdomen_and_pelvis(rng)
+        bodies = _abdomen_and_pelvis(rng, for_spine)
     else:
         bodies = _laboratory(rng)
     bodies += [_blob(rng, 110, (10, 60), WATER_PER_MM * rng.uniform(-0.25, 0.35)) for _ in range(rng.integers(0, 6))]
@@ -62,9 +68,9 @@ def _blob(rng: np.random.Generator, reach: float, sizes: tuple[float, float], at
     return _body(center, axes, attenuation, _turn("xyz", rng.uniform(-90, 90, 3)))
 
 
-def _chest(rng: np.random.Generator) -> list[Ellipsoid]:
+def _chest(rng: np.random.Generator, for_spine: np.random.Generator | None) -> list[Body]:
     spine = np.array([rng.normal(0, 8), rng.uniform(45, 70)])
-    bodies = [_body((0, 0, -20), (rng.uniform(150, 190), rng.uniform(100, 125), 420), WATER_PER_MM * 0.9)]
+    bodies: list[Body] = [_body((0, 0, -20), (rng.uniform(150, 190), rng.uniform(100, 125), 420), WATER_PER_MM * 0.9)]
     aeration = LUNG_EXCESS_PER_MM * rng.uniform(0.5, 1)
     for side in (-1, 1):
         lung = (rng.uniform(55, 75), rng.uniform(75, 95), rng.uniform(120, 150))
@@ -76,7 +82,8 @@ def _chest(rng: np.random.Generator) -> list[Ellipsoid]:
     heart = (rng.uniform(50, 65), rng.uniform(45, 60), rng.uniform(55, 70))
     density = WATER_PER_MM * rng.uniform(0.2, 0.5)
     bodies.append(_body((rng.uniform(15, 30), -25, -35), heart, density, _turn("y", rng.uniform(20, 50))))
-    bodies += _vertebrae(rng, spine, -170, 190)
+    plain = _vertebrae(rng, spine, -170, 190)
+    bodies += waisted_vertebrae(for_spine, "thoracic", spine, -170, 190) if for_spine else plain
     if rng.random() < 0.6:
         bodies.append(_body((0, -95, 20), (20, 7, 90), BONE_EXCESS_PER_MM * 0.5))  # sternum
     if rng.random() < 0.5:
@@ -123,10 +130,11 @@ def _ribs(rng: np.random.Generator) -> list[Branch]:
     return ribs
 
 
-def _abdomen_and_pelvis(rng: np.random.Generator) -> list[Ellipsoid]:
+def _abdomen_and_pelvis(rng: np.random.Generator, for_spine: np.random.Generator | None) -> list[Body]:
     spine, hips_mm = np.array([rng.normal(0, 6), rng.uniform(35, 60)]), rng.uniform(-110, -60)
-    bodies = [_body((0, 0, 0), (rng.uniform(160, 200), rng.uniform(95, 125), 420), WATER_PER_MM * 0.9)]
-    bodies += _vertebrae(rng, spine, hips_mm + 60, 200)
+    bodies: list[Body] = [_body((0, 0, 0), (rng.uniform(160, 200), rng.uniform(95, 125), 420), WATER_PER_MM * 0.9)]
+    plain = _vertebrae(rng, spine, hips_mm + 60, 200)
+    bodies += waisted_vertebrae(for_spine, "lumbar", spine, hips_mm + 60, 200) if for_spine else plain
     sacrum = (spine[0], spine[1] + 15, hips_mm + 35)
     bodies.append(_body(sacrum, (50, 22, 48), BONE_EXCESS_PER_MM * 0.35, _turn("x", 25)))
     for side in (-1, 1):
@@ -160,9 +168,8 @@ def _hip(rng: np.random.Generator, side: int, hips_mm: float) -> list[Ellipsoid]
     ]
 
 
-def _laboratory(rng: np.random.Generator) -> list[Ellipsoid]:
+def _laboratory(rng: np.random.Generator) -> list[Body]:
     """A bench phantom: a plate, and a few things that lie about."""
     plate = _body((0, 0, 0), (400, rng.uniform(20, 90), 400), WATER_PER_MM * rng.uniform(0.2, 1))
-    return [plate] + [
-        _blob(rng, 90, (10, 70), WATER_PER_MM * rng.uniform(-0.2, 0.3)) for _ in range(rng.integers(0, 5))
-    ]
+    blobs = [_blob(rng, 90, (10, 70), WATER_PER_MM * rng.uniform(-0.2, 0.3)) for _ in range(rng.integers(0, 5))]
+    return [plate, *blobs]
