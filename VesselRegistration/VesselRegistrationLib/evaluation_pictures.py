@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from VesselRegistrationLib.evaluation import ExaminedFrame, FrameScore
-from VesselRegistrationLib.registration_pictures import OUTLINE_RGB, with_outline
+from VesselRegistrationLib.registration_pictures import OUTLINE_RGB
 from VesselSegmentationLib.metrics import overlap_metrics
-from VesselSegmentationLib.overlay import attention_overlay, colored, grey_rgb, overlap_overlay
+from VesselSegmentationLib.overlay import attention_overlay, colored, grey_rgb, outline, overlap_overlay
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,19 +95,27 @@ def match_panels(name: str, frame: ExaminedFrame) -> list[Panel]:
     score, grey = frame.score, grey_rgb(frame.image)
     panels = [
         Panel(name, colored(grey, frame.found, (255, 80, 80), 0.55)),
-        Panel(f"before: {score.start.in_plane_mm:.1f} mm off", with_outline(grey, frame.start)),
+        Panel(f"before: {score.start.in_plane_mm:.1f} mm off", _outlined(grey, frame.start)),
     ]
     if score.match is not None and frame.matched is not None:
         overlap = overlap_overlay(frame.image, frame.matched, frame.found, opacity=0.5)
         panels.append(Panel(f"matched: DSC {score.match.overlap.dsc:.2f}", overlap))
         title = f"matched: {score.match.errors.in_plane_mm:.1f} mm off"
-        panels.append(Panel(title, with_outline(grey, frame.matched)))
+        panels.append(Panel(title, _outlined(grey, frame.matched)))
     else:
         panels += [Panel("match refused", None, score.refused), Panel("", None)]
     if frame.posed is not None:
         title = f"rigid pose: {score.pose.errors.in_plane_mm:.1f} mm off"
-        return [*panels, Panel(title, with_outline(grey, frame.posed))]
+        return [*panels, Panel(title, _outlined(grey, frame.posed))]
     return [*panels, Panel("rigid pose refused", None, score.pose.refused)]
+
+
+def _outlined(grey: RgbImage, mask: BoolArray) -> RgbImage:
+    """The mask's outline, wide enough to be seen in a panel, which is smaller than the frame."""
+    from scipy.ndimage import binary_dilation
+
+    width = max(mask.shape) / (PANEL_INCHES * DOTS_PER_INCH)
+    return colored(grey, binary_dilation(outline(mask), iterations=max(1, round(width / 2))), OUTLINE_RGB, 1.0)
 
 
 def sheet(heading: str, rows: Sequence[Sequence[Panel]], caption: str) -> bytes:

@@ -28,7 +28,8 @@ def vessel_plot(scores: Sequence[FrameScore]) -> bytes:
     groups = _regions(scores)
     figure = _figure(4.6 * len(groups), 4.4)
     for axes, (region, group) in zip(_row(figure, len(groups)), groups.items(), strict=True):
-        _vessel_boxes(axes, group, f"{region}: {len(group)} simulated patients")
+        _vessel_boxes(axes, group, f"{region}: {len(group)} simulated frames")
+        axes.label_outer()
     return _png(figure)
 
 
@@ -43,14 +44,18 @@ def matching_plot(scores: Sequence[FrameScore]) -> bytes:
     """Figure 8: overlap of the match with the vessels found, and how far off the centerline is shown."""
     groups = _regions(scores)
     figure = _figure(4.6 * len(groups), 8.2)
-    axes = figure.subplots(2, len(groups), squeeze=False)
+    axes = figure.subplots(2, len(groups), squeeze=False, sharey="row")
     for column, (region, group) in enumerate(groups.items()):
         matches = [score.match for score in group if score.match is not None]
         overlaps = [[getattr(match.overlap, name) for match in matches] for name in ("dsc", "precision", "recall")]
         _boxes(axes[0, column], ["DSC", "Precision", "Recall"], [("matched", NETWORK_COLOR, overlaps)])
         _finish(axes[0, column], f"{region}: {len(matches)} of {len(group)} matched", "overlap with the vessels found")
         _error_boxes(axes[1, column], group)
-        _finish(axes[1, column], f"{region}: before and after", "error at the isocenter, mm")
+        _finish(axes[1, column], f"{region}: how far off the centerline is shown", "error at the isocenter, mm")
+    low, high = axes[1, 0].get_ylim()
+    axes[1, 0].set_ylim(min(low, 0.5), max(high, 10) * 2)
+    for place in axes.flat:
+        place.label_outer()
     return _png(figure)
 
 
@@ -91,8 +96,6 @@ def _error_boxes(axes: Axes, scores: Sequence[FrameScore]) -> None:
     axes.axhline(SUCCESS_MM, color="#c53030", linewidth=1, linestyle="--", label=f"{SUCCESS_MM:g} mm", zorder=0)
     axes.legend(fontsize=8, loc="upper right")
     axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    axes.set_ylim(min(low, 0.5), max(high, 10) * 2)
     axes.yaxis.set_major_formatter("{x:g}")
 
 
@@ -147,7 +150,7 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _row(figure: Figure, count: int) -> list[Axes]:
-    return list(figure.subplots(1, count, squeeze=False)[0])
+    return list(figure.subplots(1, count, squeeze=False, sharey=True)[0])
 
 
 def _png(figure: Figure) -> bytes:

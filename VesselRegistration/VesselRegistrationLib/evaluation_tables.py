@@ -14,6 +14,26 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
+def short_table(summary: dict[str, Any]) -> str:
+    """What a reader asks first, one row per region."""
+    heads = [
+        *("region", "frames", "vessels: median DSC (lower quartile)", "matched under 10 px of 256"),
+        *("match: median DSC relative to the true projection", "rigid pose: accepted", "its median in-plane error, mm"),
+    ]
+    rows = []
+    for region, content in summary.items():
+        dsc, matching, pose = content["vessels"]["dsc"], content["matching"], content["pose"]
+        rows.append(
+            [
+                *(region, str(content["patients"]), f"{_plain(dsc['median'], 3)} ({_plain(dsc['lower'], 3)})"),
+                *(_percent(matching["shareUnder10PxOf256"]), _plain(matching["dscRelativeToTrue"]["median"], 3)),
+                str(content["patients"] - pose["refused"]),
+                _plain(pose["inPlaneMm"]["median"], 1),
+            ]
+        )
+    return table(heads, rows)
+
+
 def vessel_table(summary: dict[str, Any]) -> str:
     """Scores of the network's masks and, where it ran, of the Frangi filter's."""
     heads = [

@@ -21,10 +21,12 @@ def patient_text(summary: dict[str, Any], settings: EvaluationSettings, made_wit
     parts = [
         "# Evaluation on simulated patients",
         "**Simulated pictures. Research use only, not a medical device: simulation says nothing about patients.**",
-        f"{settings.patients} patients of {_words(regions)} each, seeds {settings.seeds[0]} to {settings.seeds[-1]}, "
-        f"which no training uses. {SHIFTED_WORDS if settings.generator == 'shifted' else DEFAULT_WORDS} Of {FRAMES} "
-        f"frames of {settings.size} x {settings.size} pixels per patient, the one with most contrast agent is scored. "
-        "Tables give medians with quartiles in parentheses.",
+        f"Patients per region ({_words(regions)}): {settings.patients}, seeds {settings.seeds[0]} to "
+        f"{settings.seeds[-1]}, which no training uses. "
+        f"{SHIFTED_WORDS if settings.generator == 'shifted' else DEFAULT_WORDS} "
+        f"Of {FRAMES} frames of {settings.size} x {settings.size} pixels per patient, the one with most contrast agent "
+        "is scored. Tables give medians with quartiles in parentheses.",
+        f"## In short\n\n{tables.short_table(summary)}",
         _origin(made_with),
         _vessel_part(summary, "vessels", regions),
         _matching_part(summary, regions),
@@ -53,7 +55,7 @@ def _origin(made_with: dict[str, Any]) -> str:
         for use, network in made_with["networks"].items()
     )
     return (
-        f"Made by\n\n    {made_with['command']}\n\nwith the weights\n\n{networks}\n\nand {versions}. "
+        f"## How it was made\n\n    {made_with['command']}\n\nwith the weights\n\n{networks}\n\nand {versions}. "
         "Scores of every frame are in [evaluation.json](evaluation.json)."
     )
 

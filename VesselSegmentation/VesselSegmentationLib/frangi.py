@@ -38,16 +38,20 @@ class FrangiSettings:
 
 def frangi_vessels(frame: NDArray[np.generic], settings: FrangiSettings = FrangiSettings()) -> NDArray[np.bool_]:
     """Vessels (rows, columns) of a frame in which they are dark. Raises InputError as `NetworkGrid` does."""
+    grid = NetworkGrid.of(frame)
+    found = vessels_of(vesselness(grid.grey_to_network(frame), settings), settings)
+    return np.asarray(grid.to_frame(found.astype(np.float32)) >= 0.5)
+
+
+def vessels_of(response: NDArray[np.float64], settings: FrangiSettings) -> NDArray[np.bool_]:
+    """Mask (side, side) of a response of that shape: what exceeds the threshold in pieces that are large enough."""
     from scipy.ndimage import label
 
-    grid = NetworkGrid.of(frame)
-    response = vesselness(grid.grey_to_network(frame), settings)
     brightest = float(np.percentile(response, BRIGHTEST_PERCENTILE))
-    found = response >= settings.threshold * max(brightest, 1e-9)
-    pieces, _ = label(found, np.ones((3, 3)))
+    pieces, _ = label(response >= settings.threshold * max(brightest, 1e-9), np.ones((3, 3)))
     is_large = np.bincount(pieces.ravel()) >= settings.smallest_px
     is_large[0] = False
-    return np.asarray(grid.to_frame(is_large[pieces].astype(np.float32)) >= 0.5)
+    return np.asarray(is_large[pieces])
 
 
 def vesselness(grey: NDArray[np.uint8], settings: FrangiSettings) -> NDArray[np.float64]:
