@@ -22,6 +22,7 @@ _ON_DEMAND = {
     "pictures",
     "placement",
     "pose_history",
+    "pose_sequence",
     "poses",
     "registration_job",
     "saving",

@@ -43,7 +43,7 @@ class PoseLogic:
     def forgetResults(self, p: Any) -> None:
         """Back to the start pose on every frame."""
         if p.report is not None:
-            parts.poses.store(parts.poses.RunPoses(), p.report)
+            self._store(p, parts.poses.RunPoses())
         if p.pose is not None:
             self._showPoseOfFrame(p)
 
@@ -231,6 +231,24 @@ class PoseLogic:
         if p.report is None:
             p.report = self.sceneOf(p).AddNewNodeByClass("vtkMRMLTextNode", "Registration results")
         parts.poses.store(poses, p.report)
+        self._updateSequence(p, poses)
+
+    def _updateSequence(self, p: Any, poses: RunPoses) -> None:
+        """Transforms in step with the frames, once more than one frame has a pose of its own."""
+        geometry = self.geometryOf(p)
+        own = [pose for pose in poses.frames.values() if pose.modelToIsocenter is not None]
+        if len(own) < 2 or geometry is None:
+            parts.pose_sequence.remove(p.xray)
+            return
+        frames = [
+            (parts.poses.poseOfFrame(poses, frame, geometry, p.followTable), parts.poses.standingOf(poses, frame))
+            for frame in range(len(geometry.header))
+        ]
+        parts.pose_sequence.update(p.xray, frames)
+
+    def framesText(self, p: Any) -> str:
+        """In words, what came of all frames of a run; empty while no more than one was registered."""
+        return parts.poses.framesText(self.storedPoses(p))
 
     def history(self, p: Any) -> PoseHistory:
         """The steps of the pose on the frame shown."""

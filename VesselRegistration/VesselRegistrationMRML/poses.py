@@ -153,6 +153,19 @@ def carried(pose: FloatArray, geometry: RunGeometry, start: int, end: int, follo
     return carry_pose(pose, np.zeros(3), shift)
 
 
+def framesText(poses: RunPoses) -> str:
+    """In words, what came of several frames; empty for one. People count frames from 1."""
+    results = {frame: pose.result for frame, pose in sorted(poses.frames.items()) if pose.result is not None}
+    if len(results) < 2:
+        return ""
+    refused = [str(frame + 1) for frame, result in results.items() if not result.registered]
+    errors = [result.expectedInPlaneMm for result in results.values() if result.registered and result.expectedInPlaneMm]
+    text = f"{len(results) - len(refused)} of {len(results)} frames registered"
+    if errors:
+        text += f", expected error {min(errors):.1f} to {max(errors):.1f} mm"
+    return f"{text}. NOT registered: frame {', '.join(refused)}." if refused else f"{text}."
+
+
 def store(poses: RunPoses, node: Any) -> None:
     """Keep the poses in a text node."""
     content = {

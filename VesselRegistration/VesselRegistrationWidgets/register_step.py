@@ -85,6 +85,8 @@ class RegisterStep(JobStep):
             widget.visible = isAffine
         self.progressBar.visible = self.running
         self._showResult(self.logic.result(parameters))
+        frames = self.logic.framesText(parameters)
+        showText(self.ui.framesLabel, frames, Tone.WARNING if "NOT" in frames else Tone.NEUTRAL)
 
     def _registrationProblem(self) -> str:
         """Why nothing can be registered now, or "". Projecting the model takes some time: only after a change."""

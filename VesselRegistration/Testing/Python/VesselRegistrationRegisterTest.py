@@ -106,8 +106,54 @@ class VesselRegistrationRegisterTest(VesselRegistrationGuiCase):
             self.assertEqual(result.frame, frame)
             self.assertIn(f"Frame {frame + 1}:", self.ui.outcomeLabel.text)
 
-    def loadShortRun(self) -> None:
-        """Two frames of the sample case as a file with its geometry beside it, loaded by the buttons."""
+    def test_a_frame_without_vessels_is_an_outlier_and_the_model_follows_the_others(self) -> None:
+        import numpy as np
+
+        from VesselRegistrationMRML import pose_sequence
+        from VesselRegistrationMRML.placement import poseLps
+
+        self.loadShortRun(blank=1)
+        self.ui.registerAllButton.click()
+        self.waitFor(lambda: not self.widget.register.running, "registered", 200)
+        self.assertIn("2 of 3 frames registered", self.ui.framesLabel.text)
+        self.assertIn("NOT registered: frame 2.", self.ui.framesLabel.text)
+        sequence = pose_sequence.sequenceOf(self.parameters.xray)
+        browser = self.widget.result.browser()
+        proxy = browser.GetProxyNode(sequence)
+        self.assertEqual(sequence.GetNumberOfDataNodes(), 3)
+        seen = []
+        for frame, standing in enumerate(("registered", "refused", "registered")):
+            browser.SetSelectedItemNumber(frame)
+            self.settle()
+            item = sequence.GetNthDataNode(frame)
+            self.assertEqual(item.GetAttribute(pose_sequence.STANDING_ATTRIBUTE), standing)
+            self.assertIs(self.parameters.model.GetParentTransformNode(), self.parameters.pose)
+            for node in (item, proxy):
+                np.testing.assert_allclose(poseLps(node), poseLps(self.parameters.pose), atol=1e-6)
+            self.assertEqual("NOT REGISTERED" in self.widget.standingText.text, standing == "refused")
+            self.assertEqual("NOT registered" in self.ui.outcomeLabel.text, standing == "refused")
+            seen.append(poseLps(self.parameters.pose))
+        self.assertGreater(np.abs(seen[0] - seen[2]).max(), 1e-4)
+
+    def test_all_frames_show_their_progress_and_can_be_cancelled(self) -> None:
+        self.ui.registerAllButton.click()
+        bar = self.ui.registerProgressBar
+        self.waitFor(lambda: "of frame" in bar.format or not self.widget.register.running, "at work", 120)
+        self.assertGreater(bar.value, 10)
+        self.assertIn("of 10", bar.format)
+        self.assertEqual(self.ui.registerButton.text, "Cancel")
+        self.ui.registerButton.click()
+        self.settle()
+        self.assertFalse(self.widget.register.running)
+        self.assertIn("Cancelled", self.ui.registerMessageLabel.text)
+        self.assertIsNone(self.widget.logic.result(self.parameters))
+        self.assertTrue(self.ui.registerAllButton.enabled)
+
+    def loadShortRun(self, blank: int | None = None) -> None:
+        """Frames of the sample case as a file with its geometry beside it, loaded by the buttons.
+
+        Two, or three of which one (`blank`) shows nothing.
+        """
         import SimpleITK
 
         from VesselSegmentationMRML.run_nodes import runPixels
@@ -123,11 +169,13 @@ class VesselRegistrationRegisterTest(VesselRegistrationGuiCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         path = Path(folder.name) / "short.nrrd"
-        frames = runPixels(self.parameters.xray)[SAMPLE_FRAME : SAMPLE_FRAME + 2]
+        frames = runPixels(self.parameters.xray)[SAMPLE_FRAME : SAMPLE_FRAME + (2 if blank is None else 3)]
+        if blank is not None:
+            frames[blank] = frames[blank].mean().astype(frames.dtype)
         SimpleITK.WriteImage(SimpleITK.GetImageFromArray(frames), str(path))
         path.with_name("short.geometry.json").write_text(json.dumps(geometry), encoding="utf-8")
         self.ui.xrayPathLineEdit.currentPath = str(path)
         self.settle()
         self.ui.xrayLoadButton.click()
         self.settle()
-        self.assertEqual(self.widget.result.browser().GetNumberOfItems(), 2, self.ui.statusLabel.text)
+        self.assertEqual(self.widget.result.browser().GetNumberOfItems(), len(frames), self.ui.statusLabel.text)
