@@ -15,7 +15,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
-from VesselSegmentationLib.annotations import read_grey
+from VesselSegmentationLib.annotations import FRAME_SUFFIXES, is_annotation, read_grey
 from VesselSegmentationLib.datasets import FolderDataset, PoolDataset
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.files import write_atomically
@@ -40,11 +40,12 @@ def trained_network(folder: Path | str, device: str = "cpu") -> nn.Module:
 
 
 def frames_in(folder: Path | str) -> list[Item]:
-    """The PNG frames of a folder by name; masks beside them are passed over."""
+    """The frames of a folder by name; masks beside them are passed over."""
     folder = Path(folder)
-    paths = [path for path in sorted(folder.glob("*.png")) if not path.stem.endswith("_mask")]
+    pictures = (path for path in sorted(folder.glob("*")) if path.suffix.lower() in FRAME_SUFFIXES)
+    paths = [path for path in pictures if not is_annotation(path)]
     if not paths:
-        raise InputError(f"{folder} holds no PNG frame: give a folder of frames as --dataset_dir.")
+        raise InputError(f"{folder} holds no PNG, JPEG or TIFF frame: give a folder of frames as --dataset_dir.")
     return [{"name": path.stem, "path": str(path)} for path in paths]
 
 

@@ -52,13 +52,14 @@ OUTPUTS = f"logit of vessel per pixel; its sigmoid is the probability, vessel fr
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """What a training ended with. `scores` are those of the best weights on all validation frames."""
+    """What a training ended with. `scores` are those of the best weights on all validation frames, `test` likewise."""
 
     iterations: int
     seconds: float
     best_iteration: int
     scores: OverlapSummary
     folder: Path
+    test: OverlapSummary | None = None
 
 
 class Samples:
@@ -113,12 +114,15 @@ class SegmentationTraining(EngineTraining[TrainingReport]):
         validation: SegmentationDataset,
         settings: SegmentationTrainingSettings,
         output_folder: Path | str,
+        test: SegmentationDataset | None = None,
     ) -> None:
         if not len(dataset) or not len(validation):
             raise InputError(f"Training needs frames: {len(dataset)} to train on, {len(validation)} to validate on.")
-        if len(validation) < process_count():
-            raise InputError(f"{process_count()} processes need a frame each to validate on: {len(validation)} found.")
+        fewest = min(len(validation), len(test) if test is not None else len(validation))
+        if fewest < process_count():
+            raise InputError(f"{process_count()} processes need a frame each to validate and test on: {fewest} found.")
         self.dataset, self.held_out = Samples(dataset), Samples(validation)
+        self.tested = Samples(test) if test is not None else None
         self.settings = settings = resolved(settings)
         self.network = network_to_train(settings)
         self.augmentation = Augmentation() if settings.augment else None
@@ -169,12 +173,16 @@ class SegmentationTraining(EngineTraining[TrainingReport]):
 
     def held_out_batches(self, validating: bool) -> Iterable[dict[str, torch.Tensor]]:
         """Some frames, evenly spread, or all."""
-        count, settings = len(self.held_out), self.settings
-        most = max(settings.validation_frames, process_count()) if validating else count
+        most = max(self.settings.validation_frames, process_count()) if validating else len(self.held_out)
+        return self._some(self.held_out, most)
+
+    def _some(self, samples: Samples, most: int) -> Iterable[dict[str, torch.Tensor]]:
+        """This process's share of at most so many frames, evenly spread."""
+        count, settings = len(samples), self.settings
         chosen = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
         own = chosen[process_index() :: process_count()].tolist()
         batches = [own[start : start + settings.batch_size] for start in range(0, len(own), settings.batch_size)]
-        return DataLoader(self.held_out, batch_sampler=batches, collate_fn=stacked)  # type: ignore[arg-type]
+        return DataLoader(samples, batch_sampler=batches, collate_fn=stacked)  # type: ignore[arg-type]
 
     def measure(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """DSC and pixel counts of each frame."""
@@ -190,8 +198,12 @@ class SegmentationTraining(EngineTraining[TrainingReport]):
         return dsc.mean, values, f"validation DSC {dsc.mean:.3f} (best {max(dsc.mean, self.state.best_score):.3f})"
 
     def report(self, training_data: str) -> TrainingReport:
-        """Score the best weights on all held-out frames and save the network folder."""
-        state, scores = self.state, summarize(_overlaps(self.rows_of_all()))
+        """Score the best weights on all held-out frames, and on the test patients', and save the network folder."""
+        state, scores, test = self.state, summarize(_overlaps(self.rows_of_all())), None
+        measured = {"validation": scores.as_dict()}
+        if self.tested is not None:
+            test = summarize(_overlaps(self.rows_of(self._some(self.tested, len(self.tested)))))
+            measured["test"] = test.as_dict()
         metadata = NetworkMetadata(
             network=NAME,
             hyper_parameters=self.network.hyper_parameters(),
@@ -200,11 +212,11 @@ class SegmentationTraining(EngineTraining[TrainingReport]):
             training_data=training_data,
             inputs=INPUTS,
             outputs=OUTPUTS,
-            scores={"validation": scores.as_dict(), "iterations": state.iteration, "seconds": round(state.seconds)},
+            scores={**measured, "iterations": state.iteration, "seconds": round(state.seconds)},
         )
         document = {"settings": self.settings.as_dict(), "best_iteration": state.best_iteration, **metadata.scores}
         self.save_report(metadata, document)
-        return TrainingReport(state.iteration, state.seconds, state.best_iteration, scores, self.folder)
+        return TrainingReport(state.iteration, state.seconds, state.best_iteration, scores, self.folder, test)
 
 
 def _seen(field_of_view: str) -> str:
@@ -257,6 +269,7 @@ def train_segmentation(
     output_folder: Path | str,
     progress: Progress | None = None,
     training_data: str = "",
+    test: SegmentationDataset | None = None,
 ) -> TrainingReport:
     """Train a DRU-Net, or go on with an interrupted training found in `output_folder`.
 
@@ -264,12 +277,13 @@ def train_segmentation(
         dataset, validation: `len()` and `[i] -> (frame uint8 (256, 256), mask)`; of different patients.
         progress: called after each iteration; None shows a bar on the terminal.
         training_data: what the frames are, in words, for the network's metadata.
+        test: frames of yet other patients, scored once at the end; they choose nothing.
 
     A raised exception (also KeyboardInterrupt, and whatever `progress` raises) first saves the checkpoint.
     Raises InputError for empty data or settings that differ from the checkpoint's, DivergenceError for a loss that is
     not finite.
     """
-    return SegmentationTraining(dataset, validation, settings, output_folder).train(progress, training_data)
+    return SegmentationTraining(dataset, validation, settings, output_folder, test).train(progress, training_data)
 
 
 def evaluate(network: torch.nn.Module, dataset: SegmentationDataset, batch_size: int = 8) -> list[Overlap]:

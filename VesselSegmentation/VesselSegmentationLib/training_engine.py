@@ -171,7 +171,11 @@ class EngineTraining(ABC, Generic[Report]):
 
     def rows_of_all(self) -> torch.Tensor:
         """Rows of `measure` of everything held out, with the weights as they are."""
-        evaluator = self._make_evaluator(self.held_out_batches(validating=False))
+        return self.rows_of(self.held_out_batches(validating=False))
+
+    def rows_of(self, batches: Iterable[Any]) -> torch.Tensor:
+        """Rows of `measure` of such batches, all processes' together, with the weights as they are."""
+        evaluator = self._make_evaluator(batches)
         evaluator.run()
         rows: torch.Tensor = evaluator.state.metric_details[SCORE]
         return rows

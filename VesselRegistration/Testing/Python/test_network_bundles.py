@@ -244,7 +244,7 @@ def test_changed_weights_and_empty_folders_are_refused(segmentation: Path, match
     from VesselRegistrationLib import matching_workflow
     from VesselSegmentationLib import segmentation_workflow
 
-    with pytest.raises(InputError, match="holds no PNG frame"):
+    with pytest.raises(InputError, match="holds no PNG, JPEG or TIFF frame"):
         segmentation_workflow.frames_in(tmp_path)
     with pytest.raises(InputError, match="holds no pair"):
         matching_workflow.pairs_in(tmp_path)

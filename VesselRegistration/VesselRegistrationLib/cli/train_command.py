@@ -9,6 +9,7 @@ Recipes for segmentation: recommended, paper-lower, paper-upper; for matching: r
   vessel-registration train segmentation --minutes 30 --output my-network
   vessel-registration train matching --pool my-network/pool --minutes 20 --output my-matcher
   vessel-registration train segmentation --images annotated --recipe paper-lower --epochs 50 --output mine
+  vessel-registration train segmentation --images annotated --table patients.csv --test-patients P7 P9 --output mine
   vessel-registration train segmentation --images annotated --start my-network --minutes 5 --output fine-tuned
   vessel-registration train segmentation --grid learning_rate=1e-5,1e-3 batch_size=4,8 --iterations 500 --output grid
 
@@ -25,11 +26,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from VesselRegistrationLib.cli import options as shared
-from VesselRegistrationLib.cli import progress
+from VesselRegistrationLib.cli import progress, training_data
 from VesselRegistrationLib.cli.main import DONE
 from VesselSegmentationLib.errors import InputError
 
 if TYPE_CHECKING:
+    from VesselSegmentationLib.datasets import SegmentationDataset
+    from VesselSegmentationLib.metrics import OverlapSummary
     from VesselSegmentationLib.training_engine import EngineTraining
     from VesselSegmentationLib.training_handlers import Progress
 
@@ -42,7 +45,6 @@ SEGMENTATION_CHANGES = (
     *COMMON_CHANGES,
     *("epochs", "field_of_view", "loss", "optimizer", "width", "workers", "validate_every"),
 )
-HELD_OUT_SHARE = 0.08
 
 Share = Callable[[float], float]
 """From the share done of one training to that of all."""
@@ -57,12 +59,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--images",
         type=Path,
         metavar="DIR",
-        help="NAME.png with NAME_mask.png and, better, patients.csv (NAME,PATIENT)",
+        help="frames with annotations beside them, of PixelAnnotationTool or 3D Slicer: NAME.png with NAME_mask.png, "
+        "NAME.seg.nrrd, NAME.nii.gz and others",
     )
+    training_data.add_arguments(parser)
     parser.add_argument("--patients", type=int, default=600, help="patients of a new pool (default: %(default)s)")
     parser.add_argument("--views", type=int, default=14, help="views per patient of a new pool (default: %(default)s)")
     parser.add_argument(
-        "--recipe", choices=["recommended", "paper-lower", "paper-upper", "paper"], default="recommended"
+        "--recipe",
+        choices=["recommended", "paper-lower", "paper-upper", "paper"],
+        default="recommended",
+        help="loss, rate, batch and the rest: ours, or the paper's for segmentation of either field of view "
+        "(paper-lower: Dice, 1e-5, 8; paper-upper: cross-entropy, 0.1, 4) or for matching (paper: unsupervised Dice, "
+        "1e-4, 4) (default: %(default)s)",
     )
     parser.add_argument("--minutes", type=float, help="end after so long (default: 30 for recommended)")
     parser.add_argument("--iterations", type=int, help="end after so many batches")
@@ -122,7 +131,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _segmentation(options: argparse.Namespace, folder: Path, device: str) -> None:
-    from VesselSegmentationLib.datasets import FolderDataset, PoolDataset
     from VesselSegmentationLib.training import SegmentationTraining, resolved
     from VesselSegmentationLib.training_settings import SegmentationTrainingSettings
 
@@ -136,24 +144,47 @@ def _segmentation(options: argparse.Namespace, folder: Path, device: str) -> Non
         recipe = SEGMENTATION_RECIPES[options.recipe]
         return resolved(SegmentationTrainingSettings.preset(recipe, **{**changes, **cell}))
 
-    settings_of({})  # what makes no sense is refused before a pool is made
+    settings = settings_of({})  # what makes no sense is refused before a pool is made
     cells = _cells(options, SegmentationTrainingSettings)
-    data = FolderDataset(options.images) if options.images else PoolDataset(_pool(options, folder))
-    training, validation = data.split(HELD_OUT_SHARE)
-    words = f"{len(data)} frames of {'the folder given' if options.images else 'simulated patients'}"
+    training, validation, test, words = _segmentation_data(options, folder, settings.field_of_view)
 
     def train(cell: dict[str, Any], where: Path, share: Share) -> None:
-        loop = SegmentationTraining(training, validation, settings_of(cell), where)
+        loop = SegmentationTraining(training, validation, settings_of(cell), where, test)
         report = loop.train(_reporter(loop, share), words)
-        scores = report.scores
-        _say(
-            f"{report.iterations} iterations; {scores.frames} frames of held-out patients:\n"
-            f"  median DSC {scores.dsc.median:.3f} (quartiles {scores.dsc.lower:.3f} to {scores.dsc.upper:.3f}), "
-            f"precision {scores.precision.median:.3f}, recall {scores.recall.median:.3f}, "
-            f"{scores.failures} below {scores.failure_below:g}; saved in {where}"
-        )
+        _say(f"{report.iterations} iterations; {_in_words(report.scores, 'held-out')}; saved in {where}")
+        if report.test is not None:
+            _say(_in_words(report.test, "test"))
 
     _train_cells(cells, folder, lambda cell: settings_of(cell).as_dict(), train, _segmentation_numbers)
+
+
+def _segmentation_data(
+    options: argparse.Namespace, folder: Path, field_of_view: str
+) -> tuple[SegmentationDataset, SegmentationDataset, SegmentationDataset | None, str]:
+    """Frames to train, validate and test on, of different patients, and what they are in words."""
+    from VesselSegmentationLib.datasets import PoolDataset
+    from VesselSegmentationLib.distributed import is_first
+
+    training_data.refuse_without_images(options)
+    if not options.images:
+        pool = PoolDataset(_pool(options, folder))
+        training, validation = pool.split(training_data.HELD_OUT_SHARE)
+        return training, validation, None, f"{len(pool)} frames of simulated patients"
+    parts = training_data.parts_of(options, field_of_view)
+    if is_first():
+        training_data.write_split(folder, parts)
+    counts = [f"{len(part)} of {len(set(part.patients))} patients" for part in parts if part is not None]
+    _say(f"frames to train on: {counts[0]}; to validate on: {', to test on: '.join(counts[1:])}")
+    return *parts, f"{len(parts[0])} frames of {len(set(parts[0].patients))} patients of the folder given"
+
+
+def _in_words(scores: OverlapSummary, whose: str) -> str:
+    return (
+        f"{scores.frames} frames of {whose} patients:\n"
+        f"  median DSC {scores.dsc.median:.3f} (quartiles {scores.dsc.lower:.3f} to {scores.dsc.upper:.3f}), "
+        f"precision {scores.precision.median:.3f}, recall {scores.recall.median:.3f}, "
+        f"{scores.failures} below {scores.failure_below:g}"
+    )
 
 
 def _segmentation_numbers(report: dict[str, Any]) -> dict[str, Any]:
@@ -214,6 +245,7 @@ def _refuse_options_for_segmentation(options: argparse.Namespace) -> None:
         for name in ("field_of_view", "loss", "validate_every", "optimizer", "epochs", "workers")
         if getattr(options, name) is not None
     ]
+    given += [f"--{name.replace('_', '-')}" for name in training_data.OPTIONS if getattr(options, name)]
     if given:
         raise InputError(f"{', '.join(given)}: for segmentation only; leave out.")
     if options.images:

@@ -87,7 +87,10 @@ def test_patients_of_a_folder_come_from_its_table_or_are_the_frames_themselves(t
     make_folder(tmp_path)
     assert FolderDataset(tmp_path).patients.tolist() == ["a", "b"]
     (tmp_path / "patients.csv").write_text("a,P1\n")
-    assert FolderDataset(tmp_path).patients.tolist() == ["P1", "b"]
+    with pytest.raises(InputError, match=r"patients\.csv names no patient for b: add a line"):
+        FolderDataset(tmp_path)
+    (tmp_path / "patients.csv").write_text("a,P1\nb,P2\n")
+    assert FolderDataset(tmp_path).patients.tolist() == ["P1", "P2"]
 
 
 def test_broken_folders_are_refused(tmp_path: Path) -> None:

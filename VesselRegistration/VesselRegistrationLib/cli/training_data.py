@@ -1,0 +1,83 @@
+"""Options of `train` that say which annotated frames a segmentation network learns from, and their split by patient."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from VesselSegmentationLib.errors import InputError
+
+if TYPE_CHECKING:
+    from VesselSegmentationLib.datasets import FolderDataset
+
+HELD_OUT_SHARE = 0.08
+"""Of the patients, who are validated on where none are named."""
+SPLIT_FILE = "split.json"
+OPTIONS = ("table", "label", "validation_patients", "test_patients")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What goes with --images."""
+    group = parser.add_argument_group("annotated frames of one's own (segmentation, with --images)")
+    group.add_argument(
+        "--table",
+        type=Path,
+        metavar="CSV",
+        help="whose frames they are: columns file, patient and, if wanted, view (lower or upper; --field-of-view then "
+        "chooses), mask, label (default: patients.csv in the folder)",
+    )
+    group.add_argument(
+        "--label",
+        help="what is vessel in masks of several labels: a pixel value, a color such as #ff0000, or the name or value "
+        "of a segment",
+    )
+    group.add_argument(
+        "--validation-patients",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="patients to validate on, who choose the best weights (default: the last 8%%, at least one)",
+    )
+    group.add_argument(
+        "--test-patients",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="patients who are neither trained nor validated on; scored at the end",
+    )
+
+
+def refuse_without_images(options: argparse.Namespace) -> None:
+    """Raise InputError for options that only mean something beside --images."""
+    given = [f"--{name.replace('_', '-')}" for name in OPTIONS if getattr(options, name)]
+    if given and not options.images:
+        raise InputError(f"{', '.join(given)}: for frames of your own; give --images, or leave out.")
+
+
+def parts_of(
+    options: argparse.Namespace, field_of_view: str
+) -> tuple[FolderDataset, FolderDataset, FolderDataset | None]:
+    """(training, validation, test) frames of --images, every one of which was read once."""
+    from VesselSegmentationLib.datasets import FolderDataset, split_by_patient
+
+    data = FolderDataset(options.images, table=options.table, label=options.label)
+    if field_of_view != "both" and any(data.views):
+        data = data.of_view(field_of_view)
+    parts = split_by_patient(data, HELD_OUT_SHARE, options.validation_patients, options.test_patients)
+    data.check()
+    return parts
+
+
+def write_split(folder: Path, parts: tuple[FolderDataset, FolderDataset, FolderDataset | None]) -> None:
+    """Who is in which part, in the output folder."""
+    from VesselSegmentationLib.files import write_atomically
+
+    names = ("training", "validation", "test")
+    document = {
+        name: {"patients": sorted(set(part.patients.tolist())), "frames": part.names}
+        for name, part in zip(names, parts)
+        if part is not None
+    }
+    write_atomically(folder / SPLIT_FILE, json.dumps(document, indent=2) + "\n")
