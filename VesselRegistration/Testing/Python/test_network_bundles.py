@@ -184,13 +184,22 @@ def test_the_command_scores_annotated_frames(segmentation: Path, frames: Path, t
 @pytest.mark.filterwarnings(TRUSTED)
 def test_the_networks_tensors_are_those_of_the_metadata(segmentation: Path) -> None:
     configs = segmentation / "configs"
-    verify_net_in_out(
-        net_id="network_def",
-        meta_file=str(configs / "metadata.json"),
-        config_file=str(configs / "inference.json"),
-        device="cpu",
-        bundle_root=str(segmentation),
-    )
+
+    def verify() -> None:
+        verify_net_in_out(
+            net_id="network_def",
+            meta_file=str(configs / "metadata.json"),
+            config_file=str(configs / "inference.json"),
+            device="cpu",
+            bundle_root=str(segmentation),
+        )
+
+    verify()
+    document = json.loads((configs / "metadata.json").read_text())
+    document["network_data_format"]["outputs"]["pred"]["num_channels"] = 2
+    (configs / "metadata.json").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match="output channel number"):
+        verify()
 
 
 @pytest.mark.filterwarnings(TRUSTED)
