@@ -51,9 +51,12 @@ BundleMaker = Callable[[Mapping[str, Any]], BundleParts]
 
 
 def metadata_path(folder: Path | str) -> Path:
-    """The metadata file of a network folder: the bundle's, or that of a folder of the former layout."""
-    bundled, former = Path(folder) / METADATA_FILE, Path(folder) / FORMER_METADATA_FILE
-    return former if former.is_file() and not bundled.is_file() else bundled
+    """The metadata file of a network folder: the bundle's, or that of a folder of the former layout.
+
+    Where both are, a network of the former layout was copied over a bundle: saving a bundle removes the former file.
+    """
+    former = Path(folder) / FORMER_METADATA_FILE
+    return former if former.is_file() else Path(folder) / METADATA_FILE
 
 
 def tensor_format(

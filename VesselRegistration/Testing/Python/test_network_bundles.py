@@ -303,6 +303,21 @@ def test_a_folder_of_the_former_layout_is_read_and_becomes_a_bundle(
     assert load_metadata(old) == after
 
 
+def test_a_former_folder_copied_over_a_bundle_counts_and_can_be_brought_up_to_date(
+    segmentation: Path, matching: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    old = former_layout(segmentation, tmp_path / "old")
+    shutil.copytree(old, matching, dirs_exist_ok=True)
+    assert load_network(matching)[1].network == "DruNet"
+    make_bundle(matching, matching, "# Card\n")
+    assert not (matching / "metadata.json").exists()
+    assert load_network(matching, "DruNet")[1].sha256 == load_metadata(segmentation).sha256
+    assert "ReadFrame" in (matching / "configs" / "inference.json").read_text()
+    assert (matching / "docs" / "README.md").read_text() == "# Card\n"
+
+
 def test_a_bundle_in_anothers_place_does_not_keep_its_card(segmentation: Path, matching: Path, tmp_path: Path) -> None:
     old = former_layout(segmentation, tmp_path / "old")
     make_bundle(old, matching)
