@@ -25,6 +25,7 @@ _ON_DEMAND = {
     "pose_sequence",
     "poses",
     "registration_job",
+    "runs",
     "saving",
     "views",
 }

@@ -57,9 +57,11 @@ class CaseLogic:
         geometry = parts.geometry_node.nodeOf(run)
         if p.xray is run and p.geometry is geometry:
             return []
-        if p.report is not None and p.geometry is not None and p.geometry is not geometry:
-            self.forgetResults(p)  # they are of another run
+        if p.geometry is not None and p.geometry is not geometry:
+            self.recordPose(p)
+            self._leaveRun(p, run)
         p.xray, p.geometry = run, geometry
+        self._showPoseOfFrame(p)
         self.readGeometry(p)
         self.viewChanged(p)
         return [*warnings, *self._startInPicture(p)]

@@ -36,6 +36,8 @@ class CertaintyLogic:
             parts.certainty.Standing.REFUSED: "NOT REGISTERED: refused",
         }
         errors = self.expectedErrors(p) if p.showError else None
+        if standing is parts.certainty.Standing.CARRIED:
+            return f"{self.poseOrigin(p)}\n{errorText(errors)}" if errors else self.poseOrigin(p)
         return words.get(standing) or (errorText(errors) if errors else self.poseOrigin(p))
 
     def expectedErrors(self, p: Any) -> ExpectedErrors | None:
@@ -56,12 +58,12 @@ class CertaintyLogic:
 
     def _colorModel(self, p: Any, cArm: Any) -> None:
         """Color the model by the expected error of each of its points, or give it its old look back."""
-        errors, result = self.expectedErrors(p), self.result(p)
-        colored = None
-        if p.colorByError and errors is not None and result is not None and cArm is not None and p.model is not None:
+        errors, colored = self.expectedErrors(p), None
+        if p.colorByError and errors is not None and cArm is not None and p.model is not None:
             colored = p.model
             points = parts.case.surfacePointsLps(colored)
-            atPose = parts.certainty.transformed(points, result.modelToIsocenter)
+            pose = self.storedPoses(p).frames[self.frame(p)].modelToIsocenter
+            atPose = parts.certainty.transformed(points, pose)
             parts.error_colors.color(colored, errors.pointErrorsMm(atPose, cArm))
         parts.error_colors.restore(self.sceneOf(p), keep=colored)
 

@@ -16,7 +16,11 @@ from VesselRegistrationMRML.certainty import Standing, dashed
 from VesselRegistrationMRML.placement import matrixFromArray, pictureToRas
 
 OUTLINE_COLOR = (1.0, 0.86, 0.1)
-OUTLINE_COLORS = {Standing.START: (1.0, 1.0, 1.0), Standing.REFUSED: (1.0, 0.3, 0.2)}
+OUTLINE_COLORS = {
+    Standing.START: (1.0, 1.0, 1.0),
+    Standing.REFUSED: (1.0, 0.3, 0.2),
+    Standing.CARRIED: (0.45, 1.0, 0.5),
+}
 """Of a model that was not registered, whose outline is dashed too; any other has OUTLINE_COLOR."""
 DASH_PX = 5.0
 OUTLINE_WIDTH_PX = 2

@@ -14,7 +14,7 @@ from VesselSegmentationMRML import run_nodes, segment_nodes
 if TYPE_CHECKING:
     from VesselRegistrationLib.c_arm import FloatArray
     from VesselRegistrationMRML.pose_history import PoseHistory
-    from VesselRegistrationMRML.poses import RegistrationResult, RunPoses
+    from VesselRegistrationMRML.poses import FramePose, RegistrationResult, RunPoses
     from VesselSegmentationLib.metrics import Overlap
 
 FRAME_ATTRIBUTE = "VesselRegistration.Frame"
@@ -79,7 +79,7 @@ class PoseLogic:
         if not own:
             return "start pose"
         if frame in own:
-            return frames[frame].origin.value
+            return frames[frame].originText
         nearest = min(own, key=lambda index: (abs(index - frame), index))
         place = f"as on frame {nearest + 1}"  # people count from one
         return f"{place}, carried with the table" if p.followTable else place
@@ -143,6 +143,12 @@ class PoseLogic:
         Frames that were refused keep the pose they had. Raises InputError when there is no usable report.
         """
         read = parts.registration_job.read(pathlib.Path(folder))
+        if len(read) == 1:
+            self._keepVessels(p, next(iter(read)), parts.registration_job.readMask(pathlib.Path(folder)))
+        self._acceptPoses(p, read)
+        return self.result(p)
+
+    def _acceptPoses(self, p: Any, read: dict[int, FramePose]) -> None:
         poses = self.storedPoses(p)
         if not poses.anyRegistered and self.frame(p) in read:
             # What was placed by hand before is where registering began, and what it is compared with.
@@ -150,13 +156,10 @@ class PoseLogic:
             parts.placement.setPoseLps(p.startPose, start)
         for frame, pose in read.items():
             poses = poses.withFrame(frame, parts.poses.kept(poses.frames.get(frame), pose))
-        if len(read) == 1:
-            self._keepVessels(p, next(iter(read)), parts.registration_job.readMask(pathlib.Path(folder)))
         self._store(p, poses)
         p.shownPose = ShownPose.AFTER
         self.history(p)
         self._showPoseOfFrame(p, record="register")
-        return self.result(p)
 
     def _keepVessels(self, p: Any, frame: int, mask: Any) -> None:
         """Show the vessels that registering has found by itself, unless there are others already."""
@@ -231,20 +234,24 @@ class PoseLogic:
         if p.report is None:
             p.report = self.sceneOf(p).AddNewNodeByClass("vtkMRMLTextNode", "Registration results")
         parts.poses.store(poses, p.report)
-        self._updateSequence(p, poses)
+        # While another run is being chosen, what is stored still is of the one before.
+        run = parts.runs.runOfGeometry(self.sceneOf(p), p.geometry) if p.geometry is not None else p.xray
+        if run is not None:
+            run.SetNodeReferenceID(parts.runs.REPORT, p.report.GetID())
+            self._updateSequence(p, poses, run)
 
-    def _updateSequence(self, p: Any, poses: RunPoses) -> None:
+    def _updateSequence(self, p: Any, poses: RunPoses, run: Any) -> None:
         """Transforms in step with the frames, once more than one frame has a pose of its own."""
         geometry = self.geometryOf(p)
         own = [pose for pose in poses.frames.values() if pose.modelToIsocenter is not None]
         if len(own) < 2 or geometry is None:
-            parts.pose_sequence.remove(p.xray)
+            parts.pose_sequence.remove(run)
             return
         frames = [
             (parts.poses.poseOfFrame(poses, frame, geometry, p.followTable), parts.poses.standingOf(poses, frame))
             for frame in range(len(geometry.header))
         ]
-        parts.pose_sequence.update(p.xray, frames)
+        parts.pose_sequence.update(run, frames)
 
     def framesText(self, p: Any) -> str:
         """In words, what came of all frames of a run; empty while no more than one was registered."""

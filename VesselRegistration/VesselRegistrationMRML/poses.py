@@ -27,6 +27,7 @@ class PoseOrigin(enum.Enum):
     REGISTERED = "registered"
     ADJUSTED = "adjusted by hand"
     REFUSED = "refused"
+    CARRIED = "carried from another run"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class RegistrationResult:
     """The model's center at the pose, LPS mm from the isocentre."""
     modelToIsocenter: tuple[tuple[float, ...], ...] | None = None
     """(4, 4) LPS mm: the rigid pose, or the affine in 3-D that shows the model on the vessels."""
+    joint: tuple[str, ...] = ()
+    """The runs that were solved together, if several were."""
     roi: tuple[int, ...] = ()
     """First column and row, width and height of the region that was matched."""
 
@@ -73,6 +76,15 @@ class FramePose:
     origin: PoseOrigin
     modelToIsocenter: tuple[tuple[float, ...], ...] | None
     result: RegistrationResult | None = None
+    carried: RegistrationResult | None = None
+    """Of a pose that was carried from another run: its errors in this run's view."""
+    carriedFrom: str = ""
+    """Run and frame, for people."""
+
+    @property
+    def originText(self) -> str:
+        """In words, where it came from."""
+        return f"carried from {self.carriedFrom}" if self.origin is PoseOrigin.CARRIED else self.origin.value
 
 
 @dataclass(frozen=True)
@@ -102,6 +114,12 @@ def fromResult(result: RegistrationResult) -> FramePose:
     return FramePose(origin, result.modelToIsocenter if result.registered else None, result)
 
 
+def solvedWith(pose: FramePose, runs: tuple[str, ...]) -> FramePose:
+    """A pose with the names of the runs that it was solved on."""
+    result = dataclasses.replace(pose.result, joint=runs) if pose.result is not None else None
+    return dataclasses.replace(pose, result=result)
+
+
 def kept(before: FramePose | None, now: FramePose) -> FramePose:
     """A frame's new pose; where it was refused, the one before with the refusal beside it."""
     if now.modelToIsocenter is not None or before is None or before.modelToIsocenter is None:
@@ -117,16 +135,18 @@ def standingOf(poses: RunPoses, index: int) -> Standing:
     if pose is not None and pose.result is not None and not pose.result.registered:
         return Standing.REFUSED
     if pose is not None and pose.modelToIsocenter is not None:
-        return Standing.REGISTERED
+        return Standing.CARRIED if pose.origin is PoseOrigin.CARRIED else Standing.REGISTERED
     known = any(other.modelToIsocenter is not None for other in poses.frames.values())
     return Standing.NEIGHBOR if known else Standing.START
 
 
 def errorsOf(pose: FramePose | None) -> ExpectedErrors | None:
-    """The errors of a pose that registering has found; None for any other, whose errors nobody knows."""
-    if pose is None or pose.origin is not PoseOrigin.REGISTERED or pose.result is None or not pose.result.registered:
+    """The errors of a pose that registering has found, here or on another run; None for any other: nobody knows."""
+    if pose is None or (pose.result is not None and not pose.result.registered):
         return None
-    result = pose.result
+    result = {PoseOrigin.REGISTERED: pose.result, PoseOrigin.CARRIED: pose.carried}.get(pose.origin)
+    if result is None:
+        return None
     known = (result.expectedInPlaneMm, result.inPlaneBoundMm, result.expectedDepthMm)
     if None in known or result.covariance is None or result.pivotLps is None:
         return None
@@ -197,10 +217,12 @@ def _plain(pose: FramePose) -> dict[str, Any]:
 
 
 def _pose(value: dict[str, Any]) -> FramePose:
-    result = value["result"]
-    if result is not None:
-        result = RegistrationResult(**{name: _tupled(part) for name, part in result.items()})
-    return FramePose(PoseOrigin(value["origin"]), _tupled(value["modelToIsocenter"]), result)
+    results = [
+        RegistrationResult(**{name: _tupled(part) for name, part in result.items()}) if result is not None else None
+        for result in (value["result"], value.get("carried"))
+    ]
+    matrix = _tupled(value["modelToIsocenter"])
+    return FramePose(PoseOrigin(value["origin"]), matrix, *results, value.get("carriedFrom", ""))
 
 
 def _tupled(value: Any) -> Any:

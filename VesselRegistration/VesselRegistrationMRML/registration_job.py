@@ -7,6 +7,7 @@ were found before, mask.png; the command `vessel-registration register` writes `
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,20 @@ from VesselRegistrationMRML.poses import FramePose, RegistrationResult, fromResu
 from VesselSegmentationLib.errors import InputError
 
 RESULT_FOLDER = "result"
+RUN_NAME, OTHER_NAME = "run", "other-run"
 START_FILE = "start-pose.json"
 JOB_FILE = "job.json"
 """Remembers which frames were written: while the job runs, the user may look at others."""
+
+
+@dataclass(frozen=True)
+class OtherRun:
+    """A frame of a second run."""
+
+    pixels: np.ndarray
+    """(rows, columns)."""
+    frame: int
+    geometry: RunGeometry
 
 
 @dataclass(frozen=True)
@@ -47,28 +59,31 @@ class Job:
     """"pose" or "affine"."""
     steps: int
     """Of refinement of an affine."""
+    other: OtherRun | None = None
+    """Solved together with the first frame; its vessels are found by the network."""
 
 
 def write(job: Job, folder: Path) -> list[str]:
     """Write the job's files; returns the arguments of `vessel-registration`. Raises OutputError."""
-    import SimpleITK
-
     from VesselRegistrationLib.model_writing import write_vessel_model
     from VesselSegmentationLib.files import write_atomically
     from VesselSegmentationLib.overlay import write_png
 
     write_vessel_model(job.model, folder / "model.vtp")
-    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(np.ascontiguousarray(job.frames)), str(folder / "run.nrrd"))
-    views = job.geometry.frames[job.firstFrame : job.firstFrame + len(job.frames)]
-    beside = {"frames": [_sidecar(view) for view in views]}
-    write_atomically(folder / "run.geometry.json", json.dumps(beside))
+    _writeRun(folder, RUN_NAME, job.frames, job.geometry.frames[job.firstFrame : job.firstFrame + len(job.frames)])
     start = {"coordinateSystem": "LPS", "modelToIsocenter": job.startLps.tolist()}
     write_atomically(folder / START_FILE, json.dumps(start))
-    write_atomically(folder / JOB_FILE, json.dumps({"firstFrame": job.firstFrame}))
+    otherFrame = None if job.other is None else job.other.frame
+    write_atomically(folder / JOB_FILE, json.dumps({"firstFrame": job.firstFrame, "otherFrame": otherFrame}))
     arguments = ["register", "--model", str(folder / "model.vtp"), "--model-frame", "LPS", "--model-units", "mm"]
-    arguments += ["--xray", str(folder / "run.nrrd"), "--initial-pose", str(folder / START_FILE)]
+    arguments += ["--xray", str(folder / f"{RUN_NAME}.nrrd"), "--initial-pose", str(folder / START_FILE)]
     arguments += ["--method", job.method, "--threshold", f"{job.threshold:g}", "--steps", str(job.steps)]
-    arguments += ["--frame", "0"] if len(job.frames) == 1 else ["--all-frames"]
+    if job.other is not None:
+        other = job.other
+        _writeRun(folder, OTHER_NAME, other.pixels[None], (other.geometry.frame(other.frame),))
+        arguments += ["--xray", str(folder / f"{OTHER_NAME}.nrrd")]
+    else:
+        arguments += ["--frame", "0"] if len(job.frames) == 1 else ["--all-frames"]
     if job.roi is not None:
         arguments += ["--roi", *(str(value) for value in (job.roi.x, job.roi.y, job.roi.width, job.roi.height))]
     if job.vessels is not None:
@@ -77,17 +92,43 @@ def write(job: Job, folder: Path) -> list[str]:
     return [*arguments, "--output", str(folder / RESULT_FOLDER)]
 
 
+def _writeRun(folder: Path, name: str, frames: np.ndarray, views: Sequence[FrameGeometry]) -> None:
+    """Frames (F, rows, columns) as a file with one geometry each beside it. Raises OutputError."""
+    import SimpleITK
+
+    from VesselSegmentationLib.files import write_atomically
+
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(np.ascontiguousarray(frames)), str(folder / f"{name}.nrrd"))
+    beside = {"frames": [_sidecar(view) for view in views]}
+    write_atomically(folder / f"{name}.geometry.json", json.dumps(beside))
+
+
 def read(folder: Path) -> dict[int, FramePose]:
     """Frame of the run to its pose, from the report in the job's folder. Raises InputError when there is none."""
+    return {result.frame: fromResult(result) for result in _results(folder)}
+
+
+def readTogether(folder: Path) -> tuple[FramePose, FramePose]:
+    """The poses of the frame of the run and of that of the other run. Raises InputError when they are not there."""
+    results = _results(folder)
+    if len(results) != 2:
+        raise InputError(f"Registering two runs left {len(results)} results. Register again.")
+    return fromResult(results[0]), fromResult(results[1])
+
+
+def _results(folder: Path) -> list[RegistrationResult]:
+    """What the report says, frames counted as in the runs."""
     path = folder / RESULT_FOLDER / "registration.json"
     try:
-        firstFrame = int(json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))["firstFrame"])
+        job = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
         entries = json.loads(path.read_text(encoding="utf-8"))["poses"]
         start = json.loads((folder / START_FILE).read_text(encoding="utf-8"))["modelToIsocenter"]
-        results = [fromEntry(entry, firstFrame, start) for entry in entries]
+        firstFrames = [int(job["firstFrame"])] * len(entries)
+        if job["otherFrame"] is not None:
+            firstFrames[1:] = [int(job["otherFrame"])] * (len(entries) - 1)
+        return [fromEntry(entry, first, start) for entry, first in zip(entries, firstFrames)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"Registering left no usable report ({error!r}). Register again.") from error
-    return {result.frame: fromResult(result) for result in results}
 
 
 def readMask(folder: Path) -> BoolArray:

@@ -21,13 +21,16 @@ from VesselRegistrationMRML.certainty_logic import CertaintyLogic
 from VesselRegistrationMRML.parameter_node import VesselRegistrationParameterNode
 from VesselRegistrationMRML.picture_logic import PictureLogic
 from VesselRegistrationMRML.pose_logic import PoseLogic
+from VesselRegistrationMRML.runs_logic import RunsLogic
 from VesselSegmentationMRML import run_nodes
 
 if TYPE_CHECKING:
     from VesselRegistrationMRML.pose_history import PoseHistory
 
 
-class VesselRegistrationLogic(CaseLogic, PictureLogic, PoseLogic, CertaintyLogic, ScriptedLoadableModuleLogic):
+class VesselRegistrationLogic(
+    CaseLogic, PictureLogic, PoseLogic, CertaintyLogic, RunsLogic, ScriptedLoadableModuleLogic
+):
     """Steps of a registration on the scene of the parameter node, which every method takes first.
 
     Bad input raises VesselSegmentationLib.errors.UserError with one line for the user.

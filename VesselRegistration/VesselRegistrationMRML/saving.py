@@ -93,13 +93,14 @@ def _entry(frame: int, pose: FramePose, geometry: RunGeometry, start: FloatArray
     cArm, result = geometry.cArm(frame), pose.result
     x, y, width, height = result.roi if result and result.roi else (0, 0, cArm.columns, cArm.rows)
     registered = result is not None and result.registered
-    adjusted = pose.origin is PoseOrigin.ADJUSTED
+    adjusted = pose.origin in (PoseOrigin.ADJUSTED, PoseOrigin.CARRIED)
+    carried = pose.originText if pose.origin is PoseOrigin.CARRIED else ""
     whole = np.array(result.affine) if result is not None and result.affine else None
     return {
         "run": run,
         "frame": frame,
         "status": "adjusted" if adjusted else "registered" if registered else "refused",
-        "reason": result.reason if result else "",
+        "reason": (result.reason if result else "") or carried,
         "coordinateSystem": "LPS",
         **_rigidEntry(result),
         "startModelToIsocenter": start.tolist(),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
 from VesselRegistrationWidgets.live_update import POSES
+from VesselRegistrationWidgets.other_runs import OtherRuns
 from VesselRegistrationWidgets.step import JobStep, Tone, explain, showText
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ class RegisterStep(JobStep):
         self.ui.registerButton.connect("clicked()", self.registerOrCancel)
         self.ui.registerAllButton.connect("clicked()", self.registerAll)
         self.ui.startHereButton.connect("clicked()", self.startHere)
+        self._others = OtherRuns(self)
         self._asked: tuple[Any, ...] | None = None
         self._answer = ""
 
@@ -54,16 +58,36 @@ class RegisterStep(JobStep):
         def arguments(folder: Path) -> list[str]:
             return self.logic.registrationArguments(self.parameters, folder, allFrames=allFrames)
 
-        def accept(folder: Path, code: int) -> None:
-            result = self.logic.acceptRegistration(self.parameters, folder)
+        def accept(folder: Path) -> RegistrationResult | None:
+            return self.logic.acceptRegistration(self.parameters, folder)
+
+        self.start(arguments, accept, _("All frames done.") if allFrames else _("Registered."))
+
+    def start(
+        self,
+        arguments: Callable[[Path], list[str]],
+        accept: Callable[[Path], RegistrationResult | None],
+        done: str,
+        inputs: Sequence[Any] = (),
+    ) -> None:
+        """Register by a child process. accept: reads what it left; done: said when it has found a pose."""
+        model, run = self.parameters.model, self.parameters.xray
+
+        def end(folder: Path, code: int) -> None:
+            if self.parameters.model is not model or self.parameters.xray is not run:
+                self.say(
+                    _("Another model or run was chosen meanwhile: nothing was changed. Register again."), Tone.WARNING
+                )
+                return
+            result = accept(folder)
             self.say("")
             if code == REFUSED_EXIT_CODE or (result is not None and not result.registered):
                 reason = result.reason if result is not None else _("see the single frames")
                 self.panel.status(_("Not registered: {reason}").format(reason=reason), Tone.BAD)
             else:
-                self.panel.status(_("All frames done.") if allFrames else _("Registered."), Tone.GOOD)
+                self.panel.status(done, Tone.GOOD)
 
-        self.startJob(arguments, accept, [parameters.model, parameters.xray])
+        self.startJob(arguments, end, [model, run, *inputs])
         self.refresh()
 
     def refresh(self) -> None:
@@ -84,6 +108,7 @@ class RegisterStep(JobStep):
         for widget in (self.ui.improvementStepsLabel, self.ui.improvementStepsSpinBox):
             widget.visible = isAffine
         self.progressBar.visible = self.running
+        self._others.refresh()
         self._showResult(self.logic.result(parameters))
         frames = self.logic.framesText(parameters)
         showText(self.ui.framesLabel, frames, Tone.WARNING if "NOT" in frames else Tone.NEUTRAL)
@@ -134,6 +159,7 @@ def resultHtml(result: RegistrationResult) -> str:
     rows = [
         (_("Expected error"), _expectedError(result)),
         (_("Along the beam"), _depthError(result)),
+        (_("Solved together"), html.escape(", ".join(result.joint))),
         (_("Overlap"), _overlap(result)),
         (_("Shift"), _shift(result.shiftPx)),
         (_("Turn"), _turn(result.rotationDeg)),
@@ -155,6 +181,8 @@ def _expectedError(result: RegistrationResult) -> str:
 def _depthError(result: RegistrationResult) -> str:
     if result.expectedDepthMm is None:
         return ""
+    if len(result.joint) > 1:
+        return _("may be {error:.1f} mm off").format(error=result.expectedDepthMm)
     return _("may be {error:.0f} mm off: one view hardly tells depth").format(error=result.expectedDepthMm)
 
 
