@@ -92,7 +92,8 @@ class MaskOnFrame:
         rows, columns = (int(length) for length in item["shape"])
         logits: Tensor = item["pred"][0].float().cpu()
         probability = NetworkGrid(rows, columns, len(logits)).to_frame(logits.sigmoid().numpy())
-        return {**item, "pred": torch.from_numpy(probability >= self.threshold)[None].float()}
+        mask = torch.from_numpy(probability >= self.threshold)[None].float()
+        return {**item, "pred": mask.to(item["pred"].device)}  # where MONAI's metrics find the label, too
 
 
 class WriteMask:
@@ -102,7 +103,7 @@ class WriteMask:
         self.folder = Path(folder)
 
     def __call__(self, item: Item) -> Item:
-        write_png(self.folder / f"{item['name']}.png", item["pred"][0].numpy() > 0)
+        write_png(self.folder / f"{item['name']}.png", item["pred"][0].cpu().numpy() > 0)
         return item
 
 
@@ -149,8 +150,12 @@ def training(
 
     `settings` are changes to the recipe. An interrupted training in `output_dir` is gone on with.
     """
-    is_pool = (Path(dataset_dir) / "frames.npy").is_file()
-    data = PoolDataset(dataset_dir) if is_pool else FolderDataset(dataset_dir)
+    data: PoolDataset | FolderDataset
+    if (Path(dataset_dir) / "frames.npy").is_file():
+        data = PoolDataset(dataset_dir)
+    else:
+        data = FolderDataset(dataset_dir)
+        data.check()
     rest, held_out = data.split(HELD_OUT_SHARE)
     changes = {**(settings or {}), "device": device, **({"start": str(start)} if start else {})}
     return SegmentationTraining(

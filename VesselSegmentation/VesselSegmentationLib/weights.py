@@ -40,8 +40,8 @@ from VesselSegmentationLib.segmentation_bundle import segmentation_bundle
 
 FORMER_FORMAT = "vessel-registration network 1"
 FORMAT = "vessel-registration network 2"
-NEEDED_PACKAGES = ("pytorch-ignite", "safetensors", "pillow", "scipy")
-"""What a bundle's workflows need beside MONAI, PyTorch and NumPy; this project itself is added."""
+NEEDED_PACKAGES = ("pytorch-ignite", "safetensors", "pillow", "vessel-registration")
+"""What a bundle's workflows need beside MONAI, PyTorch and NumPy; the last one is this project."""
 REMEDY = "Train the network again, or get the project's Resources folder again."
 
 NetworkBuilder = Callable[..., nn.Module]
@@ -136,7 +136,7 @@ def _versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
-    for name in (*NEEDED_PACKAGES, "vessel-registration"):
+    for name in NEEDED_PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

@@ -188,8 +188,9 @@ def _in_words(scores: OverlapSummary, whose: str) -> str:
 
 
 def _segmentation_numbers(report: dict[str, Any]) -> dict[str, Any]:
-    found = report["validation"]
+    found, test = report["validation"], report.get("test")
     return {
+        **({"test median DSC": test["dsc"]["median"]} if test else {}),
         "median DSC": found["dsc"]["median"],
         "lower quartile": found["dsc"]["lower"],
         "upper quartile": found["dsc"]["upper"],
