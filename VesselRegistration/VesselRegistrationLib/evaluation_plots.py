@@ -27,9 +27,11 @@ def vessel_plot(scores: Sequence[FrameScore]) -> bytes:
     """Figure 5: DSC, Precision, Recall and centerline Dice per region, beside the Frangi filter where it ran."""
     groups = _regions(scores)
     figure = _figure(4.6 * len(groups), 4.4)
-    for axes, (region, group) in zip(_row(figure, len(groups)), groups.items(), strict=True):
+    row = _row(figure, len(groups))
+    for axes, (region, group) in zip(row, groups.items(), strict=True):
         _vessel_boxes(axes, group, f"{region}: {len(group)} simulated frames")
-        axes.label_outer()
+    for axes in row[1:]:
+        axes.set_ylabel("")
     return _png(figure)
 
 
@@ -54,8 +56,8 @@ def matching_plot(scores: Sequence[FrameScore]) -> bytes:
         _finish(axes[1, column], f"{region}: how far off the centerline is shown", "error at the isocenter, mm")
     low, high = axes[1, 0].get_ylim()
     axes[1, 0].set_ylim(min(low, 0.5), max(high, 10) * 2)
-    for place in axes.flat:
-        place.label_outer()
+    for place in axes[:, 1:].flat:
+        place.set_ylabel("")
     return _png(figure)
 
 
