@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from jsonschema import ValidationError, validate
-from monai.bundle import run, verify_net_in_out
+from monai.bundle import ConfigWorkflow, run, verify_net_in_out
 
 from VesselRegistrationLib import matching_network
 from VesselRegistrationLib.affine_cnn import AffineCnn, AffineCnnSettings
@@ -179,6 +179,23 @@ def test_the_command_scores_annotated_frames(segmentation: Path, frames: Path, t
         truth = picture(frames / f"{name}_mask.png") > 0
         assert dsc == pytest.approx(overlap_metrics(mask, truth).dsc, abs=0.005)
     assert document["frames"] == 2
+
+
+@pytest.mark.parametrize("config", ["inference.json", "evaluate.json"])
+def test_monai_finds_all_that_it_asks_of_a_workflow(
+    segmentation: Path, matching: Path, frames: Path, pairs: Path, config: str
+) -> None:
+    for bundle, data, shape in ((segmentation, frames, [256, 256]), (matching, pairs, [32, 32])):
+        workflow = ConfigWorkflow(
+            config_file=str(bundle / "configs" / config),
+            workflow_type="infer",
+            logging_file=False,
+            bundle_root=str(bundle),
+            dataset_dir=str(data),
+        )
+        workflow.initialize()
+        assert workflow.check_properties() == []
+        assert workflow.spatial_shape == shape
 
 
 @pytest.mark.filterwarnings(TRUSTED)
