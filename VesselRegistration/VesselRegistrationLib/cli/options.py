@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from VesselRegistrationLib.affine import RegionOfInterest
+from VesselRegistrationLib.xray_readings import AS_IS, READINGS, read_as
 from VesselSegmentationLib.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ def add_geometry(parser: argparse.ArgumentParser) -> None:
     geometry.add_argument(
         "--principal-point", type=float, nargs=2, metavar=("COLUMN", "ROW"), help="where the central beam lands"
     )
+    geometry.add_argument(
+        "--reading",
+        choices=list(READINGS),
+        default=AS_IS,
+        help="how the header is meant, where a machine departs from DICOM; `inspect --convention` finds it out",
+    )
 
 
 def add_runs(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +76,7 @@ def read_run(options: argparse.Namespace, path: Path | None = None) -> XRayRun:
         spacing_mm=_pair(options.spacing),
         principal_point_px=_pair(options.principal_point),
     )
-    return read_xray_run(path or options.xray, overrides)
+    return read_as(read_xray_run(path or options.xray, overrides), READINGS[options.reading])
 
 
 def _pair(values: list[float] | None) -> tuple[float, float] | None:
