@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 
 Picture = NDArray[np.float32]
+OBLIQUE = 1.2
+"""How much longer than straight below the source a sphere's shadow is, at most, at the edge of a detector."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,29 @@ def absorbance(bodies: Iterable[Body], c_arm: CArm) -> Picture:
     source, directions = pixel_rays(c_arm)
     total = np.zeros((c_arm.rows, c_arm.columns), dtype=np.float32)
     for body in bodies:
+        rows, columns = _window(body, c_arm)
+        rays = directions[:, rows, columns]
+        if not rays.size:
+            continue
         if isinstance(body, Spool):
-            length = spool_chord_mm(body, source, directions)
+            length = spool_chord_mm(body, source, rays)
         else:
-            length = chord_mm(body, source, directions)
-        total += np.float32(body.attenuation_per_mm) * length
+            length = chord_mm(body, source, rays)
+        total[rows, columns] += np.float32(body.attenuation_per_mm) * length
     return total
+
+
+def _window(body: Body, c_arm: CArm) -> tuple[slice, slice]:
+    """Rows and columns that hold the shadow of the sphere around a body."""
+    a, b, c = body.semi_axes_mm
+    radius = float(np.hypot(max(a, b), c)) if isinstance(body, Spool) else float(max(a, b, c))
+    column, row, depth = c_arm.project(body.center_lps[None])[0]
+    if depth < 3 * radius:
+        return slice(None), slice(None)
+    reach = OBLIQUE * radius * c_arm.sid_mm / (depth - radius) / np.array(c_arm.spacing_mm)
+    first = np.floor(np.maximum((row, column) - reach, 0)).astype(int)
+    last = np.ceil(np.maximum((row, column) + reach + 1, 0)).astype(int)
+    return slice(int(first[0]), int(last[0])), slice(int(first[1]), int(last[1]))
 
 
 def clouds(rng: np.random.Generator, size: int, cells: int, octaves: int = 4, roughness: float = 0.55) -> Picture:
