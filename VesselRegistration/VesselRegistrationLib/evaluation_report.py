@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -36,10 +36,8 @@ REPORT_FILES = (JSON_FILE, TEXT_FILE, "evaluation*.png", "evaluation*.jpg")
 """Patterns of what a report consists of, this one or an earlier one."""
 PACKAGES = ("vessel-registration", "torch", "numpy", "monai", "scipy", "scikit-image", "SimpleITK")
 
-Examine = Callable[[str, int], ExaminedFrame]
-"""From region and seed to the frame with its pictures: made anew, as few are shown of many."""
-Each = Callable[[Iterable[Any], int], Iterator[Any]]
-"""Goes through so many items and says how far it is."""
+Examine = Callable[[Sequence[tuple[str, int]]], Iterable[ExaminedFrame]]
+"""From regions and seeds to the frames with their pictures."""
 
 
 @dataclass(frozen=True)
@@ -66,18 +64,16 @@ def write_patient_report(
     examine: Examine,
     segmenter: VesselSegmenter,
     folder: Path,
-    each: Each = lambda items, _: iter(items),
 ) -> str:
     """Write evaluation.json, evaluation.md and its pictures; returns the Markdown.
 
     Args:
         examine: makes the frames of the pictures anew.
-        each: shows the progress of that.
     """
     summary, made_with = summarize_scores(scores), origin.as_dict()
     write_atomically(folder / "evaluation-vessels.png", plots.vessel_plot(scores))
     write_atomically(folder / "evaluation-matching.png", plots.matching_plot(scores))
-    _write_sheets(scores, examine, segmenter, folder, each)
+    _write_sheets(scores, examine, segmenter, folder)
     generator = _generator(settings)
     text = patient_text(summary, settings, made_with)
     _write(
@@ -133,9 +129,7 @@ def _write(
     write_atomically(folder / JSON_FILE, json.dumps(document, indent=1, allow_nan=False) + "\n")
 
 
-def _write_sheets(
-    scores: Sequence[FrameScore], examine: Examine, segmenter: VesselSegmenter, folder: Path, each: Each
-) -> None:
+def _write_sheets(scores: Sequence[FrameScore], examine: Examine, segmenter: VesselSegmenter, folder: Path) -> None:
     """Per region a sheet of vessels and one of matches; each chosen frame is made once, and let go."""
     shown: dict[tuple[str, int], None] = {}
     sheets: dict[str, dict[str, list[tuple[str, FrameScore]]]] = {}
@@ -147,8 +141,8 @@ def _write_sheets(
         }
         shown.update({(region, score.seed): None for chosen in sheets[region].values() for _, score in chosen})
     panels: dict[tuple[str, str, int], list[pictures.Panel]] = {}
-    for region, seed in each(shown, len(shown)):
-        frame = examine(region, seed)
+    for frame in examine(list(shown)):
+        region, seed = frame.score.region, frame.score.seed
         for kind, chosen in sheets[region].items():
             for role, score in chosen:
                 if score.seed == seed:

@@ -6,15 +6,27 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from VesselRegistrationLib.evaluation import EvaluationSettings, FrameScore, Networks, examine_case, simulated_patient
+from VesselRegistrationLib.evaluation import (
+    EvaluationSettings,
+    ExaminedFrame,
+    FrameScore,
+    Networks,
+    examine_case,
+    simulated_patient,
+)
 from VesselSegmentationLib.errors import InputError
+
+Result = TypeVar("Result")
+Place = tuple[str, int]
+"""Region and seed."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +50,78 @@ class NetworkFolders:
         return Networks(VesselSegmenter.from_folder(self.segmentation), AffineMatcher.from_folder(self.matching))
 
 
-def score_simulated(folders: NetworkFolders, settings: EvaluationSettings, workers: int = 1) -> Iterator[FrameScore]:
-    """Scores of one frame of each test patient, region by region, in the order of the seeds.
+class SimulatedRuns:
+    """Test patients examined by one process, or by several with the same result; to be used in a `with` block.
 
-    Raises InputError for less than one worker, and when a worker was ended from outside.
+    Leaving the block by an exception, as on Ctrl-C, ends the processes at once.
     """
-    if workers < 1:
-        raise InputError(f"{workers} workers cannot evaluate: give 1 or more.")
-    places = [(region, seed) for region in settings.regions for seed in settings.seeds]
-    workers = min(workers, len(places))
-    if workers > 1:
-        yield from _in_processes(folders, settings, places, workers)
-        return
-    networks = folders.load()
-    for region, seed in places:
-        yield examine_case(simulated_patient(region, seed, settings), networks, settings.baselines).score
+
+    def __init__(self, folders: NetworkFolders, settings: EvaluationSettings, workers: int = 1) -> None:
+        if workers < 1:
+            raise InputError(f"{workers} workers cannot evaluate: give 1 or more.")
+        self.folders, self.settings = folders, settings
+        self._places = [(region, seed) for region in settings.regions for seed in settings.seeds]
+        self._workers = min(workers, len(self._places))
+        self._others = set(multiprocessing.active_children())
+        self._networks: Networks | None = None
+        self._executor: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> SimulatedRuns:
+        self._networks = self.folders.load()
+        if self._workers > 1:
+            self._executor = ProcessPoolExecutor(
+                self._workers,
+                multiprocessing.get_context("spawn"),
+                initializer=_set_up_worker,
+                initargs=(self.folders,),
+            )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        if self._executor is None:
+            return
+        if kind is not None:
+            for child in set(multiprocessing.active_children()) - self._others:
+                child.terminate()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def networks(self) -> Networks:
+        """Those of this process."""
+        assert self._networks is not None, "only inside the with block"
+        return self._networks
+
+    def scores(self) -> Iterator[FrameScore]:
+        """One frame of each patient, region by region, in the order of the seeds."""
+        return self._each(_scored, self._places)
+
+    def frames(self, places: Sequence[Place]) -> Iterator[ExaminedFrame]:
+        """The same frames with their pictures: made anew, as few are shown of many."""
+        return self._each(_examined, places)
+
+    def _each(
+        self, work: Callable[[Networks, Place, EvaluationSettings], Result], places: Sequence[Place]
+    ) -> Iterator[Result]:
+        """Results in the order of the places. Raises InputError when a process was ended from outside."""
+        if self._executor is None:
+            for place in places:
+                yield work(self.networks, place, self.settings)
+            return
+        try:
+            with _deaf_to_interrupts(), _one_thread_per_process():
+                futures = [self._executor.submit(_in_worker, work, place, self.settings) for place in places]
+            for future in futures:
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise InputError("A worker process was ended, perhaps for lack of memory: give fewer --workers.") from error
+
+
+def _examined(networks: Networks, place: Place, settings: EvaluationSettings) -> ExaminedFrame:
+    return examine_case(simulated_patient(*place, settings), networks, settings.baselines)
+
+
+def _scored(networks: Networks, place: Place, settings: EvaluationSettings) -> FrameScore:
+    return _examined(networks, place, settings).score
 
 
 _of_this_worker: list[Networks] = []
@@ -63,30 +132,10 @@ def _set_up_worker(folders: NetworkFolders) -> None:
     _of_this_worker[:] = [folders.load()]
 
 
-def _scored(region: str, seed: int, settings: EvaluationSettings) -> FrameScore:
-    return examine_case(simulated_patient(region, seed, settings), _of_this_worker[0], settings.baselines).score
-
-
-def _in_processes(
-    folders: NetworkFolders, settings: EvaluationSettings, places: list[tuple[str, int]], workers: int
-) -> Iterator[FrameScore]:
-    others = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_set_up_worker, initargs=(folders,)
-    )
-    try:
-        with _deaf_to_interrupts(), _one_thread_per_process():
-            futures: list[Future[FrameScore]] = [executor.submit(_scored, *place, settings) for place in places]
-        for future in futures:
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise InputError("A worker process was ended, perhaps for lack of memory: give fewer --workers.") from error
-    except BaseException:
-        for child in set(multiprocessing.active_children()) - others:
-            child.terminate()
-        raise
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+def _in_worker(
+    work: Callable[[Networks, Place, EvaluationSettings], Result], place: Place, settings: EvaluationSettings
+) -> Result:
+    return work(_of_this_worker[0], place, settings)
 
 
 @contextmanager

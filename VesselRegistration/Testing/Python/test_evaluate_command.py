@@ -19,7 +19,7 @@ from VesselRegistrationLib import matching_network
 from VesselRegistrationLib.affine_cnn import AffineCnn, AffineCnnSettings
 from VesselRegistrationLib.cli import main
 from VesselRegistrationLib.evaluation import EvaluationSettings
-from VesselRegistrationLib.evaluation_runs import NetworkFolders, score_simulated
+from VesselRegistrationLib.evaluation_runs import NetworkFolders, SimulatedRuns
 from VesselSegmentationLib.dru_net import DruNet
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.overlay import write_png
@@ -70,16 +70,20 @@ def annotated(tmp_path: Path) -> Path:
 
 def test_two_processes_score_as_one_does(folders: NetworkFolders) -> None:
     settings = EvaluationSettings(("phantom",), 2, size=128)
-    alone = list(score_simulated(folders, settings, workers=1))
+    with SimulatedRuns(folders, settings, workers=1) as runs:
+        alone = list(runs.scores())
     assert [score.seed for score in alone] == list(settings.seeds)
-    # NaN is not equal to itself; the words for it are.
-    assert repr(list(score_simulated(folders, settings, workers=2))) == repr(alone)
+    with SimulatedRuns(folders, settings, workers=2) as runs:
+        # NaN is not equal to itself; the words for it are.
+        assert repr(list(runs.scores())) == repr(alone)
+        [frame] = runs.frames([("phantom", settings.seeds[1])])
+    assert repr(frame.score) == repr(alone[1])
+    assert frame.image.shape == frame.truth.shape == frame.found.shape == frame.start.shape == (128, 128)
 
 
 def test_less_than_one_worker_is_refused(folders: NetworkFolders) -> None:
-    settings = EvaluationSettings(("phantom",), 1, size=128)
     with pytest.raises(InputError, match="0 workers"):
-        next(score_simulated(folders, settings, workers=0))
+        SimulatedRuns(folders, EvaluationSettings(("phantom",), 1), workers=0)
 
 
 def test_ctrl_c_ends_all_processes_and_leaves_nothing(folders: NetworkFolders, tmp_path: Path) -> None:

@@ -80,25 +80,22 @@ def _check_baselines() -> None:
 
 
 def _on_patients(options: argparse.Namespace, folder: Path) -> str:
-    from VesselRegistrationLib.evaluation import EvaluationSettings, examine_case, simulated_patient
+    from VesselRegistrationLib.evaluation import EvaluationSettings
     from VesselRegistrationLib.evaluation_report import write_patient_report
-    from VesselRegistrationLib.evaluation_runs import score_simulated
+    from VesselRegistrationLib.evaluation_runs import SimulatedRuns
 
     settings = EvaluationSettings(tuple(options.regions), options.patients, options.generator, options.baselines)
     folders = _folders(options)
-    networks = folders.load()
-    patients = len(settings.regions) * settings.patients
-    found = score_simulated(folders, settings, options.workers)
-    scores = list(progress.each(found, patients, "patient", "evaluate"))
-    return write_patient_report(
-        scores,
-        settings,
-        _origin(options, folders),
-        lambda region, seed: examine_case(simulated_patient(region, seed, settings), networks, settings.baselines),
-        networks.segmenter,
-        folder,
-        lambda items, total: progress.each(items, total, "picture", "pictures"),
-    )
+    with SimulatedRuns(folders, settings, options.workers) as runs:
+        patients = len(settings.regions) * settings.patients
+        return write_patient_report(
+            list(progress.each(runs.scores(), patients, "patient", "evaluate")),
+            settings,
+            _origin(options, folders),
+            lambda places: progress.each(runs.frames(places), len(places), "picture", "pictures"),
+            runs.networks.segmenter,
+            folder,
+        )
 
 
 def _on_folder(options: argparse.Namespace, folder: Path) -> str:
