@@ -28,7 +28,7 @@ def patient_text(summary: dict[str, Any], settings: EvaluationSettings, made_wit
         "is scored. Tables give medians with quartiles in parentheses.",
         f"## In short\n\n{tables.short_table(summary)}",
         _origin(made_with),
-        _vessel_part(summary, "vessels", regions),
+        _vessel_part(summary, regions),
         _matching_part(summary, regions),
         _pose_part(summary),
         _baseline_part(summary),
@@ -43,7 +43,7 @@ def folder_text(summary: dict[str, Any], frames: int, made_with: dict[str, Any])
         "**Research use only, not a medical device.**",
         f"{frames} frames with masks. Tables give medians with quartiles in parentheses.",
         _origin(made_with),
-        _vessel_part(summary, "vessels", []),
+        _vessel_part(summary, []),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -60,8 +60,8 @@ def _origin(made_with: dict[str, Any]) -> str:
     )
 
 
-def _vessel_part(summary: dict[str, Any], name: str, regions: Sequence[str]) -> str:
-    sheets = [f"evaluation-{name}-{region}.jpg" for region in regions] or [f"evaluation-{name}.jpg"]
+def _vessel_part(summary: dict[str, Any], regions: Sequence[str]) -> str:
+    sheets = [f"evaluation-vessels-{region}.jpg" for region in regions] or ["evaluation-vessels.jpg"]
     return "\n".join(
         [
             "## Vessels",
@@ -70,7 +70,7 @@ def _vessel_part(summary: dict[str, Any], name: str, regions: Sequence[str]) -> 
             "their length. Pooled: all frames' pixels counted as one.",
             "",
             tables.vessel_table(summary),
-            f"![Box plots of the scores](evaluation-{name}.png)",
+            "![Box plots of the scores](evaluation-vessels.png)",
             *_pictures(sheets, "Best, median and worst frame by DSC"),
         ]
     )

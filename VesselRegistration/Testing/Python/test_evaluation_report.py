@@ -91,6 +91,7 @@ def test_the_report_holds_tables_pictures_and_what_it_was_made_with(tmp_path: Pa
         tmp_path,
     )
     assert "Simulated pictures. Research use only" in text
+    assert "| lower | 2 | 0.897 (0.896) | 100% | 1.000 | 2 | 1.0 |" in text
     assert (tmp_path / "evaluation.md").read_text(encoding="utf-8") == text
     named = set(re.findall(r"\]\((evaluation[^)]+)\)", text))
     assert named | {"evaluation.md"} == {path.name for path in tmp_path.iterdir()}
