@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -94,7 +95,8 @@ def summary_sheet(result: FrameRegistration) -> bytes:
         overlap = result.match.overlap
         title = f"DSC {overlap.dsc:.2f}, Precision {overlap.precision:.2f}, Recall {overlap.recall:.2f}"
         _show(axes[1, 1], overlay, title + "; yellow both, magenta model, cyan vessel")
-        _show(axes[1, 2], with_outline(frame, _outlined(result)), "After matching: the model's outline")
+        after = with_outline(frame, _outlined(result))
+        _show(axes[1, 2], after, "After matching: the model's outline" + _stated(result))
     else:
         for empty in axes[1, 1:]:
             empty.axis("off")
@@ -107,6 +109,13 @@ def summary_sheet(result: FrameRegistration) -> bytes:
     content = io.BytesIO()
     figure.savefig(content, format="png", metadata={"Software": None})
     return content.getvalue()
+
+
+def _stated(result: FrameRegistration) -> str:
+    """The error that a pose states of itself."""
+    if result.pose is None or not math.isfinite(result.pose.expected_in_plane_error_mm):
+        return ""
+    return f"; expected error {result.pose.expected_in_plane_error_mm:.1f} mm in the picture"
 
 
 def _outlined(result: FrameRegistration) -> NDArray[np.bool_]:
