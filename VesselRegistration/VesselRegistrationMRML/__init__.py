@@ -18,6 +18,7 @@ _ON_DEMAND = {
     "certainty",
     "error_colors",
     "geometry_node",
+    "landmarks",
     "layout",
     "pictures",
     "placement",

@@ -109,24 +109,30 @@ def ellipseLines(ellipse: FloatArray, cArm: CArm) -> vtk.vtkPolyData:
     begin = np.linalg.norm(ellipse - middle, axis=1).max() + GAP_PX
     directions = np.array([[-1, 0], [1, 0], [0, -1], [0, 1]])
     ticks = [middle + np.outer([begin, begin + TICK_PX], direction) for direction in directions]
-    return _lines([ellipse, *ticks], cArm)
+    return pictureLines([ellipse, *ticks], cArm)
 
 
 def updateEllipse(node: Any, errors: ExpectedErrors | None, cArm: CArm) -> None:
     """Make a model node the ellipse of the expected error, over the picture in slice views; None: nothing to see."""
     node.SetAndObservePolyData(ellipseLines(centerEllipse(errors, cArm), cArm) if errors else vtk.vtkPolyData())
+    showOverPicture(node, ELLIPSE_COLOR, ELLIPSE_WIDTH_PX)
+
+
+def showOverPicture(node: Any, color: tuple[float, float, float], widthPx: int) -> None:
+    """Let a model node of lines be seen over the picture in slice views; a look that it has is kept."""
     if node.GetDisplayNode() is None:
         node.CreateDefaultDisplayNodes()
         display = node.GetDisplayNode()
-        display.SetColor(*ELLIPSE_COLOR)
-        display.SetSliceIntersectionThickness(ELLIPSE_WIDTH_PX)
+        display.SetColor(*color)
+        display.SetSliceIntersectionThickness(widthPx)
         display.SetSliceDisplayModeToProjection()
         display.SetVisibility3D(False)
         display.SetVisibility2D(True)
         node.SetSelectable(False)
 
 
-def _lines(parts: list[FloatArray], cArm: CArm) -> vtk.vtkPolyData:
+def pictureLines(parts: list[FloatArray], cArm: CArm) -> vtk.vtkPolyData:
+    """Lines, each (N, 2) in pixels, in the picture's plane, RAS mm."""
     points, cells = vtk.vtkPoints(), vtk.vtkCellArray()
     matrix = matrixFromArray(pictureToRas(cArm))
     for part in parts:

@@ -9,6 +9,7 @@ from typing import Annotated
 from slicer import (
     vtkMRMLLabelMapVolumeNode,
     vtkMRMLLinearTransformNode,
+    vtkMRMLMarkupsFiducialNode,
     vtkMRMLMarkupsROINode,
     vtkMRMLModelNode,
     vtkMRMLScalarVolumeNode,
@@ -88,11 +89,17 @@ class VesselRegistrationParameterNode:
     modelOpacity: Annotated[float, WithinRange(0, 1), Default(0.5)]
     """Of the model in 3-D, so that the picture behind it can be seen."""
 
+    modelLandmarks: vtkMRMLMarkupsFiducialNode
+    """Points on the model, which move with it."""
+    pictureLandmarks: vtkMRMLMarkupsFiducialNode
+    """Points of the same names in the picture; each belongs to the frame that it was marked on."""
+
     outputFolder: pathlib.Path
 
     projection: vtkMRMLScalarVolumeNode
     outline: vtkMRMLModelNode
     overlay: vtkMRMLLabelMapVolumeNode
     errorEllipse: vtkMRMLModelNode
+    landmarkLines: vtkMRMLModelNode
     geometry: vtkMRMLTextNode
     report: vtkMRMLTextNode

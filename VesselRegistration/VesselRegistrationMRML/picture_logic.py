@@ -139,7 +139,7 @@ class PictureLogic:
             p.segmentation.GetDisplayNode().SetVisibility2DFill(p.model is None or p.overlay is None)
 
     def _clearPictures(self, p: Any) -> None:
-        for node in (p.outline, p.overlay, p.projection, p.errorEllipse):
+        for node in (p.outline, p.overlay, p.projection, p.errorEllipse, p.landmarkLines):
             if node is not None:
                 parts.pictures.clear(node)
 

@@ -12,7 +12,7 @@ from VesselRegistrationLib.affine import RegionOfInterest
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.projection import BoolArray, path_length_mm, silhouette, transform_points
 from VesselRegistrationLib.vessel_model import VesselModel
-from VesselRegistrationMRML.certainty import Standing, dashed
+from VesselRegistrationMRML.certainty import Standing, dashed, showOverPicture
 from VesselRegistrationMRML.placement import matrixFromArray, pictureToRas
 
 OUTLINE_COLOR = (1.0, 0.86, 0.1)
@@ -80,14 +80,7 @@ def updateOutline(node: Any, covered: BoolArray, cArm: CArm, standing: Standing)
     """
     lines = _contour(covered, pictureToRas(cArm))
     node.SetAndObservePolyData(lines if standing.isFirm else dashed(lines, DASH_PX * min(cArm.spacing_mm)))
-    if node.GetDisplayNode() is None:
-        node.CreateDefaultDisplayNodes()
-        display = node.GetDisplayNode()
-        display.SetSliceIntersectionThickness(OUTLINE_WIDTH_PX)
-        display.SetSliceDisplayModeToProjection()
-        display.SetVisibility3D(False)
-        display.SetVisibility2D(True)
-        node.SetSelectable(False)
+    showOverPicture(node, OUTLINE_COLOR, OUTLINE_WIDTH_PX)
     node.GetDisplayNode().SetColor(*OUTLINE_COLORS.get(standing, OUTLINE_COLOR))
 
 

@@ -98,6 +98,8 @@ class PoseLogic:
         node = self.shownPoseNode(p)
         if p.model is not None and node is not None and p.model.GetTransformNodeID() != node.GetID():
             p.model.SetAndObserveTransformNodeID(node.GetID())
+        if p.modelLandmarks is not None and node is not None:
+            p.modelLandmarks.SetAndObserveTransformNodeID(node.GetID())
 
     def registrationProblem(self, p: Any) -> str:
         """Why the frame cannot be registered now; empty when it can."""

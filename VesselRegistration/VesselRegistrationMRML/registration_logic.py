@@ -18,6 +18,7 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 import VesselRegistrationMRML as parts
 from VesselRegistrationMRML.case_logic import CaseLogic
 from VesselRegistrationMRML.certainty_logic import CertaintyLogic
+from VesselRegistrationMRML.landmark_logic import LandmarkLogic
 from VesselRegistrationMRML.parameter_node import VesselRegistrationParameterNode
 from VesselRegistrationMRML.picture_logic import PictureLogic
 from VesselRegistrationMRML.pose_logic import PoseLogic
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class VesselRegistrationLogic(
-    CaseLogic, PictureLogic, PoseLogic, CertaintyLogic, RunsLogic, ScriptedLoadableModuleLogic
+    CaseLogic, PictureLogic, PoseLogic, CertaintyLogic, RunsLogic, LandmarkLogic, ScriptedLoadableModuleLogic
 ):
     """Steps of a registration on the scene of the parameter node, which every method takes first.
 

@@ -42,8 +42,9 @@ SHOWN = (
     "followTable",
     "threshold",
 )
-OBSERVED = ("model", "xray", "roi", "segmentation", "report", *POSES)
-SELECTED = ("model", "xray", "roi", "segmentation", "startPose")
+LANDMARKS = ("modelLandmarks", "pictureLandmarks")
+OBSERVED = ("model", "xray", "roi", "segmentation", "report", *LANDMARKS, *POSES)
+SELECTED = ("model", "xray", "roi", "segmentation", "startPose", *LANDMARKS)
 """What the user selects, or is found for him, and may delete."""
 
 
@@ -90,6 +91,7 @@ class LiveUpdate:
         self._busy = True
         try:
             self.widget.result.updateOverlay()
+            self.widget.result.landmarks.update()
             self.widget.logic.watchPose(self.widget.parameters)
         finally:
             self._seen = self._look()
@@ -140,6 +142,8 @@ class LiveUpdate:
             self.widget.projection.quietly(lambda: logic.updateProjection(parameters))
         if not drawn and changed & {"model", "xray", "geometry", "segmentation", "roi", "report", *POSES, *SHOWN}:
             result.updateOverlay()
+        if changed & {"model", "xray", "frame", "geometry", "shownPose", *LANDMARKS, *POSES}:
+            result.landmarks.update()
         if changed & {"model", "xray", "frame", "geometry"}:
             result.followCArm()
         elif "camera" in changed:
@@ -190,6 +194,7 @@ class LiveUpdate:
             "report": parameters.report and (parameters.report.GetID(), parameters.report.GetMTime()),
             "poseId": _identifier(parameters.pose),
             **{name: _matrix(getattr(parameters, name)) for name in POSES},
+            **{name: _pointState(getattr(parameters, name)) for name in LANDMARKS},
             **{name: getattr(parameters, name) for name in SHOWN},
             "camera": self.widget.result.cameraState(),
         }
@@ -231,6 +236,7 @@ def _events(node: Any) -> list[Any]:
         events.append(slicer.vtkMRMLTransformableNode.TransformModifiedEvent)
     if node.IsA("vtkMRMLMarkupsNode"):
         events += [slicer.vtkMRMLMarkupsNode.PointModifiedEvent, slicer.vtkMRMLMarkupsNode.PointEndInteractionEvent]
+        events += [slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent, slicer.vtkMRMLMarkupsNode.PointRemovedEvent]
     if node.IsA("vtkMRMLSegmentationNode"):
         events.append(slicer.vtkSegmentation.SourceRepresentationModified)
     return events
@@ -246,6 +252,19 @@ def _matrix(transform: Any) -> tuple[float, ...] | None:
     matrix = vtk.vtkMatrix4x4()
     transform.GetMatrixTransformToParent(matrix)
     return tuple(round(matrix.GetElement(row, column), 6) for row in range(3) for column in range(4))
+
+
+def _pointState(markups: Any) -> tuple[Any, ...] | None:
+    """Everything of control points that errors follow from; those in the model's own coordinates stay with it."""
+    if not markups:
+        return None
+    points = []
+    for index in range(markups.GetNumberOfControlPoints()):
+        place = [0.0, 0.0, 0.0]
+        markups.GetNthControlPointPosition(index, place)
+        status = markups.GetNthControlPointPositionStatus(index)
+        points.append((markups.GetNthControlPointLabel(index), status, *(round(value, 3) for value in place)))
+    return (markups.GetID(), markups.GetTransformNodeID(), *points)
 
 
 def _roiState(roi: Any, used: bool) -> tuple[Any, ...] | None:

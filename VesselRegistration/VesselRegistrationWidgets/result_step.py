@@ -9,6 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from VesselRegistrationWidgets.landmarks import Landmarks
 from VesselRegistrationWidgets.step import Step, explain
 
 RIGHT, UP, TOWARD, TURN = range(4)
@@ -34,6 +35,7 @@ class ResultStep(Step):
         ui = self.ui
         self._overlap: Any = None
         self._atSource = False
+        self.landmarks = Landmarks(self)
         self._addFrameControls()
         for name, (kind, sign) in NUDGES.items():
             getattr(ui, name).connect("clicked()", self._nudging(kind, sign))
@@ -165,6 +167,10 @@ class ResultStep(Step):
         self._refreshFrames()
         self._refreshViews()
         self._refreshAdjustment()
+        self.landmarks.refresh(self._pictureProblem())
+
+    def cleanup(self) -> None:
+        self.landmarks.cleanup()
 
     def _refreshFrames(self) -> None:
         browser = self.browser()
