@@ -33,7 +33,6 @@ SAME_DEG, SAME_MM = 2.0, 3.0
 """Readings that turn and shift every view by less than this cannot be told from the project's."""
 LEAST_MARGIN_MM, LEAST_MARGIN_SHARE = 0.3, 0.15
 """A reading fits better than another when its mean distance is smaller by both of these."""
-SETTINGS = PoseSettings(starts=24, refined=2)
 Progress = Callable[[int, int], None]
 
 
@@ -117,7 +116,7 @@ def check_convention(
     frames: Sequence[tuple[XRayRun, int]],
     probabilities: Sequence[NDArray[np.floating]],
     start: FloatArray,
-    settings: PoseSettings = SETTINGS,
+    settings: PoseSettings = PoseSettings(),
     readings: Sequence[str] = tuple(READINGS),
     progress: Progress | None = None,
 ) -> ConventionCheck:
