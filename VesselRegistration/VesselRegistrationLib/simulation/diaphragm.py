@@ -11,7 +11,7 @@ from VesselRegistrationLib.simulation.bodies import Ellipsoid
 from VesselRegistrationLib.simulation.extras import Extras
 
 HEART_PER_DIAPHRAGM = 0.6
-"""How far coronary arteries move along the body for 1 mm of the diaphragm (Danias et al., Am J Roentgenol 1999: 0.6)."""
+"""How far coronary arteries move along the body for 1 mm of the diaphragm (Danias et al., AJR 1999: 0.6)."""
 
 
 def sample_domes(rng: np.random.Generator, c_arm: CArm, extras: Extras) -> tuple[Ellipsoid, ...]:

@@ -1,4 +1,4 @@
-"""What some pictures show and others do not: subtraction, burnt-in text, guiding catheters, diaphragms, vertebrae.
+"""What some pictures show and others do not: subtraction, burnt-in text, guiding catheters, diaphragms, plaques.
 
 Each is drawn from a stream of its own, a pure function of the state that the caller's generator is in, which is left
 as it was. A share of 0 gives the very pictures that there were before the feature, and no share changes another
@@ -24,6 +24,7 @@ class Stream(IntEnum):
     GUIDE = 3
     DOME = 4
     VERTEBRAE = 5
+    CALCIFICATION = 6
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Extras:
     """Upper and coronary regions: the edge of the diaphragm in the picture."""
     waisted_vertebrae: float = 0.70
     """Of patients: vertebral bodies with a waist and flat end plates instead of ellipsoids."""
+    calcification: float = 0.25
+    """Of patients: calcified plaques in the walls."""
     mask_shift_px: tuple[float, float] = (0.0, 2.0)
     """How far breathing has moved the body between mask and picture, in pixels of 256."""
     text_height_px: tuple[float, float] = (7.0, 12.0)
@@ -48,6 +51,8 @@ class Extras:
     """Outer diameter: 6 to 8 French."""
     dome_absorbance: tuple[float, float] = (0.15, 0.7)
     """What the body below the lung absorbs across its middle, more than the lung."""
+    plaque_absorbance: tuple[float, float] = (0.05, 0.25)
+    """What a plaque absorbs that a ray crosses at a right angle; more along it."""
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -62,7 +67,7 @@ class Extras:
     @classmethod
     def none(cls) -> Extras:
         """All shares 0."""
-        return cls(subtraction=0, text=0, guide=0, dome=0, waisted_vertebrae=0)
+        return cls(subtraction=0, text=0, guide=0, dome=0, waisted_vertebrae=0, calcification=0)
 
 
 def own_stream(rng: np.random.Generator, stream: Stream) -> np.random.Generator:

@@ -69,10 +69,12 @@ _OTHER_EXTRAS = Extras(
     guide=0.6,
     dome=0.6,
     waisted_vertebrae=1.0,
+    calcification=0.6,
     mask_shift_px=(2.0, 4.0),
     text_height_px=(12.0, 18.0),
     guide_width_mm=(2.7, 3.4),
     dome_absorbance=(0.7, 1.2),
+    plaque_absorbance=(0.25, 0.5),
 )
 DEFAULT = Generator()
 SHIFTED = Generator(

@@ -13,6 +13,7 @@ from VesselRegistrationLib.projection import path_length_mm, silhouette, transfo
 from VesselRegistrationLib.simulation.anatomy import Branch, VesselTree, make_tree
 from VesselRegistrationLib.simulation.bodies import Ellipsoid, Picture, absorbance, clouds
 from VesselRegistrationLib.simulation.burnt_text import Label, sample_labels, with_labels
+from VesselRegistrationLib.simulation.calcification import Plaques, plaque_absorbance, sample_plaques
 from VesselRegistrationLib.simulation.devices import Device, device_absorbance, sample_devices
 from VesselRegistrationLib.simulation.diaphragm import breathed, sample_domes
 from VesselRegistrationLib.simulation.extras import Extras, Stream, drawn
@@ -62,6 +63,7 @@ class SimulatedPatient:
     """The whole tree as a closed mesh: what a CT angiogram would give."""
     tissue: Tissue
     ribs: VesselModel | None
+    plaques: Plaques | None = None
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,13 @@ def make_patient(
     region: str, rng: np.random.Generator, cell_mm: float | None = None, generator: Generator = DEFAULT
 ) -> SimulatedPatient:
     """A random patient of a region; `cell_mm` sets the fineness of the model's mesh."""
+    own = drawn(rng, Stream.CALCIFICATION, generator.extras.calcification)
     tree = make_tree(region, rng, generator.anatomy)
+    plaques = sample_plaques(own, tree, generator.extras) if own and region != "phantom" else None
     tissue = make_tissue(region, rng, generator.extras.waisted_vertebrae)
     ribs = mesh_branches(tissue.ribs, RIB_CELL_MM) if tissue.ribs else None
-    return SimulatedPatient(tree, mesh_branches(tree.branches, cell_mm or CELL_MM[region]), tissue, ribs)
+    model = mesh_branches(tree.branches, cell_mm or CELL_MM[region])
+    return SimulatedPatient(tree, model, tissue, ribs, plaques)
 
 
 def make_scene(patient: SimulatedPatient, rng: np.random.Generator, size: int, generator: Generator = DEFAULT) -> Scene:
@@ -225,6 +230,8 @@ def _surroundings(scene: Scene, filled: VesselModel | None, pose: FloatArray, br
         points = None if filled is None else filled.points_lps
         devices = (*devices, guide_device(scene.guide, points, scene.c_arm, scene.pose, pose))
     total = scene.background + device_absorbance(devices, scene.c_arm)
+    if scene.patient.plaques is not None:
+        total = total + plaque_absorbance(scene.patient.plaques, scene.c_arm, pose)
     if scene.domes:
         total = total + absorbance([breathed(dome, breath_mm) for dome in scene.domes], scene.c_arm)
     return total
