@@ -116,7 +116,7 @@ def check_convention(
     frames: Sequence[tuple[XRayRun, int]],
     probabilities: Sequence[NDArray[np.floating]],
     start: FloatArray,
-    settings: PoseSettings = PoseSettings(),
+    settings: PoseSettings | None = None,
     readings: Sequence[str] = tuple(READINGS),
     progress: Progress | None = None,
 ) -> ConventionCheck:
@@ -131,8 +131,9 @@ def check_convention(
     """
     if len(frames) < 2:
         raise InputError("One run cannot tell how angles and table are to be read; give two or more of one patient.")
+    options = settings or PoseSettings()
     plain = _views(frames, probabilities, READINGS[AS_IS])
-    reason = unusable_view([gather_evidence(view, settings.threshold) for view in plain[0]])
+    reason = unusable_view([gather_evidence(view, options.threshold) for view in plain[0]])
     if reason:
         raise InputError(f"The convention cannot be checked: {reason}")
     candidates = {name: _views(frames, probabilities, READINGS[name]) for name in {AS_IS: 0, **dict.fromkeys(readings)}}
@@ -140,14 +141,14 @@ def check_convention(
     compared = [name for name in candidates if name not in alike]
     fits: dict[str, ReadingFit] = {}
     for number, name in enumerate(compared):
-        fits[name] = _fit(model, READINGS[name], *candidates[name], start, settings)
+        fits[name] = _fit(model, READINGS[name], *candidates[name], start, options)
         if progress:
             progress(number + 1, len(compared))
     # A reading may only have missed its pose, which the ones that the others found are likely to be near.
     best = sorted(fits.values(), key=lambda fit: fit.residual_mm)[:2]
     seeds = {fit.reading.name: fit.poses[0] for fit in (*best, fits[AS_IS])}
     for name in compared:
-        tried = [_fit(model, READINGS[name], *candidates[name], start, settings, pose) for pose in seeds.values()]
+        tried = [_fit(model, READINGS[name], *candidates[name], start, options, pose) for pose in seeds.values()]
         fits[name] = min(fits[name], *tried, key=lambda fit: fit.residual_mm)
     notes = () if plain[1] else ("The tables of these runs cannot be compared, so each was fitted by itself.",)
     order = sorted(fits.values(), key=lambda fit: fit.residual_mm)
