@@ -22,6 +22,7 @@ LABEL_FORMAT = "%d"
 """Points are numbered alike in both nodes, so that they belong together without being named."""
 LINE_COLOR, LINE_WIDTH_PX = (1.0, 0.45, 0.9), 2
 CROSS_PX = 5.0
+MARK_COLOR = (0.3, 0.9, 1.0)
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,11 @@ def prepare(node: Any, onModel: bool) -> None:
     # A slice view would drop the model's points upright onto the picture, where X-rays do not put them.
     display.SetVisibility2D(not onModel)
     display.SetVisibility3D(onModel)
-    # The C-arm view is mirrored, which turns lights away from small spheres and leaves them black.
-    display.SetAmbient(1.0)
-    display.SetDiffuse(0.0)
+    display.SetSelectedColor(*MARK_COLOR)
+    if onModel:
+        display.SetOccludedVisibility(True)
+        # The C-arm view is mirrored, which turns the lights away from small spheres and leaves them black.
+        display.SetGlyphType(slicer.vtkMRMLMarkupsDisplayNode.Circle2D)
 
 
 def hang(node: Any, poseNode: Any, poses: tuple[Any, ...], modelPoints: FloatArray) -> None:
