@@ -17,7 +17,9 @@ from VesselSegmentationLib.preprocessing import NetworkGrid
 BRIGHTEST_PERCENTILE = 99.0
 DARKEST, BRIGHTEST = 2, 253
 """Grey values from which a pixel counts as clipped."""
-SHUTTER_SHARE, SHUTTER_EDGE_PX = 0.01, 4
+EVEN_RANGE = 2
+"""Grey levels by which neighbors in a painted shutter differ at most."""
+SHUTTER_SHARE, SHUTTER_EDGE_PX = 0.01, 5
 """Least size of a shutter, of the picture's, and how far its edge reaches into the open field."""
 
 
@@ -68,15 +70,16 @@ def vesselness(grey: NDArray[np.uint8], settings: FrangiSettings) -> NDArray[np.
 
 
 def _shuttered(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Shutters and their edges, the strongest ridges of all: what is clipped at the picture's border, if large.
+    """Shutters and their edges, the strongest ridges of all: what is clipped, or even, at the border, if large.
 
     The darkest vessels are clipped as well, so that a pixel's level alone does not tell.
     """
-    from scipy.ndimage import binary_dilation, label
+    from scipy.ndimage import binary_dilation, label, maximum_filter, minimum_filter
 
+    even = maximum_filter(grey, 3) - minimum_filter(grey, 3) <= EVEN_RANGE
     shutters = np.zeros(grey.shape, bool)
-    for clipped in (grey <= DARKEST, grey >= BRIGHTEST):
-        pieces, _ = label(clipped)
+    for covered in (grey <= DARKEST, grey >= BRIGHTEST, even):
+        pieces, _ = label(covered)
         chosen = np.bincount(pieces.ravel()) >= SHUTTER_SHARE * grey.size
         at_border = np.zeros_like(chosen)
         at_border[np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])] = True

@@ -35,11 +35,20 @@ def test_a_bright_ridge_is_no_vessel() -> None:
     assert overlap_metrics(frangi_vessels(frame), ridge).recall < 0.1
 
 
-def test_the_edge_of_a_shutter_is_no_vessel() -> None:
+def test_the_edge_of_a_shutter_painted_grey_answers_nothing() -> None:
     frame, truth = picture(256, 256)
-    frame[:, :40] = 0
+    frame[:, :40] = 90
+    response = vesselness(frame, FrangiSettings())
+    assert not response[:, :44].any()
+    assert response[truth].mean() > 3 * response[~truth].mean()
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_the_edge_of_a_black_or_white_shutter_is_no_vessel(level: int) -> None:
+    frame, truth = picture(256, 256)
+    frame[:, :40] = level
     found = frangi_vessels(frame)
-    assert not found[:, :38].any()
+    assert not found[:, :44].any()
     assert overlap_metrics(found, truth).recall > 0.8
 
 
