@@ -164,6 +164,37 @@ class VesselRegistrationCertaintyTest(VesselRegistrationGuiCase):
         self.assertFalse(self.register().registered)
         self.assertFalse(display.GetScalarVisibility(), "refused, yet colored")
 
+    def test_error_and_colors_are_there_again_when_a_saved_case_is_opened(self) -> None:
+        import tempfile
+        from pathlib import Path
+
+        import numpy as np
+
+        self.useTrueVessels()
+        self.ui.colorByErrorCheckBox.click()
+        self.assertTrue(self.register().registered)
+        text, ellipse = self.widget.standingText.text, self.ellipse().copy()
+        self.assertIn("expected error", text)
+        with tempfile.TemporaryDirectory() as folder:
+            self.ui.saveFolderLineEdit.currentPath = folder
+            self.settle()
+            self.ui.saveButton.click()
+            self.settle()
+            slicer.mrmlScene.Clear(0)
+            self.settle()
+            self.assertEqual(self.widget.standingText.text, "")
+            slicer.util.loadScene(str(next(Path(folder).glob("*.mrb"))))
+            self.settle(0.5)
+        self.assertEqual(self.widget.standingText.text, text)
+        np.testing.assert_allclose(self.ellipse(), ellipse, atol=1e-3)
+        display = self.parameters.model.GetDisplayNode()
+        self.assertTrue(display.GetScalarVisibility())
+        self.assertEqual(display.GetActiveScalarName(), "ExpectedInPlaneErrorMm")
+        self.ui.colorByErrorCheckBox.click()
+        self.settle()
+        self.assertFalse(display.GetScalarVisibility())
+        self.assertFalse(self.parameters.model.GetPolyData().GetPointData().HasArray("ExpectedInPlaneErrorMm"))
+
     def test_the_ellipse_holds_95_of_100_poses_that_the_covariance_stands_for(self) -> None:
         import numpy as np
 
