@@ -136,23 +136,29 @@ def check_convention(
     reason = unusable_view([gather_evidence(view, options.threshold) for view in plain[0]])
     if reason:
         raise InputError(f"The convention cannot be checked: {reason}")
-    candidates = {name: _views(frames, probabilities, READINGS[name]) for name in {AS_IS: 0, **dict.fromkeys(readings)}}
+    candidates = {name: _views(frames, probabilities, READINGS[name]) for name in dict.fromkeys([AS_IS, *readings])}
     alike = [name for name, views in candidates.items() if _are_alike(plain, views, READINGS[name])]
     compared = [name for name in candidates if name not in alike]
+
+    def fit(name: str, near: FloatArray | None = None) -> ReadingFit:
+        return _fit(model, READINGS[name], *candidates[name], start, options, near)
+
     fits: dict[str, ReadingFit] = {}
     for number, name in enumerate(compared):
-        fits[name] = _fit(model, READINGS[name], *candidates[name], start, options)
+        fits[name] = fit(name)
         if progress:
             progress(number + 1, len(compared))
     # A reading may only have missed its pose, which the ones that the others found are likely to be near.
-    best = sorted(fits.values(), key=lambda fit: fit.residual_mm)[:2]
-    seeds = {fit.reading.name: fit.poses[0] for fit in (*best, fits[AS_IS])}
-    for name in compared:
-        tried = [_fit(model, READINGS[name], *candidates[name], start, options, pose) for pose in seeds.values()]
-        fits[name] = min(fits[name], *tried, key=lambda fit: fit.residual_mm)
+    best = sorted(fits.values(), key=_residual)[:2]
+    seeds = {found.reading.name: found.poses[0] for found in (*best, fits[AS_IS])}
+    improved = [min(fits[name], *(fit(name, pose) for pose in seeds.values()), key=_residual) for name in compared]
     notes = () if plain[1] else ("The tables of these runs cannot be compared, so each was fitted by itself.",)
-    order = sorted(fits.values(), key=lambda fit: fit.residual_mm)
-    return ConventionCheck(tuple(order), tuple(READINGS[name] for name in alike), notes)
+    order = tuple(sorted(improved, key=_residual))
+    return ConventionCheck(order, tuple(READINGS[name] for name in alike), notes)
+
+
+def _residual(fit: ReadingFit) -> float:
+    return fit.residual_mm
 
 
 def _views(
