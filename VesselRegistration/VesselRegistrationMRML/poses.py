@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -202,14 +203,20 @@ def load(node: Any | None) -> RunPoses:
     if node is None or not node.GetText():
         return RunPoses()
     try:
-        content = json.loads(node.GetText())
-        if content["version"] != VERSION:
-            raise InputError(
-                f"{node.GetName()} is of version {content['version']}, this program reads {VERSION}; register again."
-            )
-        return RunPoses({int(frame): _pose(value) for frame, value in content["frames"].items()})
+        return _parsed(node.GetText())
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{node.GetName()} does not hold registration results ({error!r}); register again.") from error
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> RunPoses:
+    """Asked for several times with every frame of a playing run, so it is kept; nothing changes it."""
+    content = json.loads(text)
+    if content["version"] != VERSION:
+        raise InputError(
+            f"The results are of version {content['version']}, this program reads {VERSION}; register again."
+        )
+    return RunPoses({int(frame): _pose(value) for frame, value in content["frames"].items()})
 
 
 def _plain(pose: FramePose) -> dict[str, Any]:

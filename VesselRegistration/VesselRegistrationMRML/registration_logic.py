@@ -69,7 +69,9 @@ class VesselRegistrationLogic(
         poses, geometry = self.storedPoses(p), self.geometryOf(p)
         start, pose = parts.placement.poseLps(p.startPose), parts.placement.poseLps(p.pose)
         names = (p.model.GetName(), p.xray.GetName())
-        files = [parts.saving.writeReport(folder, poses, geometry, model, start, names)]
+        errors = self.landmarkErrors(p)
+        landmarks = (self.frame(p), errors) if errors is not None and errors.millimeters else None
+        files = [parts.saving.writeReport(folder, poses, geometry, model, start, names, landmarks)]
         covered = parts.pictures.modelSilhouette(model, pose, cArm)
         files += parts.saving.writePictures(folder, run_nodes.framePixels(p.xray), covered, self.vessels(p))
         files.append(parts.saving.writeTransform(folder, pose))

@@ -15,6 +15,7 @@ from VesselRegistrationLib.registration_files import c_arm_entry, report_of_pose
 from VesselRegistrationLib.registration_pictures import with_outline
 from VesselRegistrationLib.vessel_model import VesselModel
 from VesselRegistrationMRML.geometry_node import RunGeometry
+from VesselRegistrationMRML.landmarks import LandmarkErrors
 from VesselRegistrationMRML.poses import FramePose, PoseOrigin, RegistrationResult, RunPoses
 from VesselSegmentationLib.errors import InputError, OutputError
 from VesselSegmentationLib.files import write_atomically
@@ -26,15 +27,26 @@ SCENE_FILE = "case.mrb"
 
 
 def writeReport(
-    folder: Path, poses: RunPoses, geometry: RunGeometry, model: VesselModel, start: FloatArray, names: tuple[str, str]
+    folder: Path,
+    poses: RunPoses,
+    geometry: RunGeometry,
+    model: VesselModel,
+    start: FloatArray,
+    names: tuple[str, str],
+    landmarks: tuple[int, LandmarkErrors] | None = None,
 ) -> Path:
     """registration.json (schema: Resources/registration.schema.json). names: of the model and of the run.
+
+    landmarks: a frame and how far off they are there.
 
     Raises InputError when no frame has a pose or was refused one, OutputError when it cannot be written.
     """
     if not poses.frames:
         raise InputError("Nothing was registered or adjusted yet, so there is no result to save. Register first.")
     entries = [_entry(frame, pose, geometry, start, names[1]) for frame, pose in sorted(poses.frames.items())]
+    for entry in entries:
+        if landmarks is not None and entry["frame"] == landmarks[0]:
+            entry["landmarks"] = _landmarksEntry(landmarks[1])
     path = folder / REPORT_FILE
     write_atomically(path, json.dumps(report_of_poses(entries, model, names[0]), indent=2, allow_nan=False) + "\n")
     return path
@@ -122,6 +134,16 @@ def _entry(frame: int, pose: FramePose, geometry: RunGeometry, start: FloatArray
         "warnings": list(result.warnings) if result else [],
         "projection": "perspective",
         "cArm": c_arm_entry(cArm),
+    }
+
+
+def _landmarksEntry(errors: LandmarkErrors) -> dict[str, Any]:
+    """Landmarks of one view: their place in space, and so their error there, is not known."""
+    return {
+        "inPlaneErrorMm": {name: round(error, 4) for name, error in errors.millimeters.items()},
+        "inPlaneRmsMm": round(errors.rms, 4),
+        "targetErrorMm": {},
+        "targetRmsMm": None,
     }
 
 

@@ -157,6 +157,28 @@ class VesselRegistrationLandmarksTest(VesselRegistrationGuiCase):
             places.append(tuple(round(value) for value in renderer.GetDisplayPoint()[:2]))
         return places
 
+    def test_the_saved_report_holds_the_errors_of_the_frame_shown(self) -> None:
+        import json
+        import tempfile
+        from pathlib import Path
+
+        points = self.inPicture(2)
+        self.addToModel("AB", points)
+        self.addToPicture("AB", self.pixels(points))
+        self.ui.rightButton.click()
+        self.settle()
+        errors = self.widget.result.landmarks.errors
+        with tempfile.TemporaryDirectory() as folder:
+            self.ui.saveFolderLineEdit.currentPath = folder
+            self.settle()
+            self.ui.saveButton.click()
+            self.settle()
+            report = json.loads((Path(folder) / "registration.json").read_text(encoding="utf-8"))
+        saved = {entry["frame"]: entry.get("landmarks") for entry in report["poses"]}
+        self.assertEqual(list(saved), [SAMPLE_FRAME])
+        self.assertEqual(list(saved[SAMPLE_FRAME]["inPlaneErrorMm"]), ["A", "B"])
+        self.assertAlmostEqual(saved[SAMPLE_FRAME]["inPlaneRmsMm"], errors.rms, delta=1e-3)
+
     def test_deleting_landmarks_takes_their_errors_away(self) -> None:
         points = self.inPicture(2)
         node = self.addToModel("AB", points)
