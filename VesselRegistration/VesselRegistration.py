@@ -69,12 +69,14 @@ def _helpText() -> str:
 <li><b>C-arm</b>: check the angles and distances. Each says where it came from; type over what is wrong.</li>
 <li><b>Projection and region</b>: the model as X-rays would show it. Draw the region to match, if not all of it.</li>
 <li><b>Vessels</b>: find the vessels in the frame shown, or choose a segmentation of your own.</li>
-<li><b>Register</b>: match the projection to the vessels. A poor match is refused, with the reason.</li>
-<li><b>Result</b>: look at outline and colors on the picture, at the model in 3D, go through the frames,
-adjust by hand.</li>
+<li><b>Register</b>: find the model's pose in mm, with its expected error. A pose that cannot be trusted is refused,
+with the reason. With a second run of the patient, take its pose over or register both together.</li>
+<li><b>Result</b>: look at outline, colors and expected error on the picture, at the model in 3D, go through the
+frames, adjust by hand, mark landmarks to measure how far off the pose is.</li>
 <li><b>Save</b>: report, pictures, transform and scene.</li>
 </ol>
-<p>Colors: yellow where model and vessel meet, magenta model only, cyan vessel only.</p>
+<p>Colors: yellow where model and vessel meet, magenta model only, cyan vessel only. A dashed outline is that of a
+model that was not registered on this frame.</p>
 <p>After Z. Li, M. E. Mancini, G. Monizzi, D. Andreini, G. Ferrigno, J. Dankelman and E. De Momi,
 <i>Model-to-Image Registration via Deep Learning towards Image-Guided Endovascular Interventions</i>,
 International Symposium on Medical Robotics (ISMR), Atlanta, 2021.</p>
