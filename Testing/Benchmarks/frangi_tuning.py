@@ -5,7 +5,7 @@
 
 POOL is a folder of simulated views (`python -m VesselRegistrationLib.simulation.pool`): frames with vessels, spread
 evenly over it, are what the settings are chosen on. DIR, frames NAME.png with masks NAME_mask.png, is only measured
-beside it. Prints the best settings by median DSC, and those that the library uses. About three minutes on one core.
+beside it. Prints the best settings by median DSC, and those that the library uses. Two minutes on one core.
 """
 
 from __future__ import annotations
