@@ -183,7 +183,8 @@ def framesText(poses: RunPoses) -> str:
     errors = [result.expectedInPlaneMm for result in results.values() if result.registered and result.expectedInPlaneMm]
     text = f"{len(results) - len(refused)} of {len(results)} frames registered"
     if errors:
-        text += f", expected error {min(errors):.1f} to {max(errors):.1f} mm"
+        least, most = f"{min(errors):.1f}", f"{max(errors):.1f}"
+        text += f", expected error {least if least == most else f'{least} to {most}'} mm"
     return f"{text}. NOT registered: frame {', '.join(refused)}." if refused else f"{text}."
 
 

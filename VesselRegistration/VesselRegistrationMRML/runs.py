@@ -80,7 +80,7 @@ def best(poses: RunPoses, name: str, shown: int) -> tuple[int, FramePose]:
     adjusted = {frame: pose for frame, pose in poses.frames.items() if pose.origin is PoseOrigin.ADJUSTED}
     known = good or adjusted
     if not known:
-        raise InputError(f"{name} has no pose yet: register it first, then take its pose here.")
+        raise InputError(f"The run {name} has no pose yet: register it first, then take its pose here.")
     frame = min(known, key=lambda index: (abs(index - shown), index))
     return frame, known[frame]
 

@@ -68,8 +68,7 @@ class OtherRuns:
         explain(ui.carryOverButton, busy or carry, _("Show the model where the other run has it, moved with the table"))
         tip = _("One pose from the frames shown of both runs, which tells depth too; vessels are found by the network")
         explain(ui.registerTogetherButton, busy or together, tip)
-        text = carry if carry == together else "\n".join(line for line in (together, carry) if line)
-        showText(ui.otherRunLabel, text, Tone.WARNING)
+        showText(ui.otherRunLabel, together, Tone.WARNING)
 
     def _problemsWith(self, parameters: Any, other: Any) -> tuple[str, str]:
         """Why its pose cannot be carried, and why the two cannot be registered together; worked out after a change."""
