@@ -24,7 +24,7 @@ from VesselRegistrationLib.xray_run import FrameGeometry, Origin, Shutter, Sourc
 from VesselSegmentationLib.errors import InputError
 
 SIDE = 120
-QUICK = PoseSettings(starts=6, refined=1)
+QUICK = PoseSettings(turns=16, candidates=4, refined=1)
 COMPARED = ("primary-sign", "mirrored", "table-vertical")
 VIEWS = ((25.0, 12.0, (0.0, 0.0, 0.0)), (-35.0, 18.0, (14.0, -18.0, 16.0)))
 """Angles in degrees and table position in LPS mm of two runs."""

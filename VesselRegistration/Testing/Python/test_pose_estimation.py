@@ -29,7 +29,7 @@ from VesselSegmentationLib.errors import InputError
 
 FRONT = CArm(10.0, 5.0, 1000.0, 750.0, 192, 192, (1.2, 1.2))
 SIDE = dataclasses.replace(FRONT, primary_angle_deg=-45.0)
-QUICK = PoseSettings(starts=16, refined=2)
+QUICK = PoseSettings(turns=32, candidates=6, refined=2)
 
 
 def tube(name: str, points: list[tuple[float, float, float]], radius: float, parent: str | None) -> Branch:
@@ -176,8 +176,8 @@ def test_a_start_that_is_no_rigid_pose_is_an_error(start: np.ndarray) -> None:
 def test_impossible_settings_and_no_views_are_errors() -> None:
     with pytest.raises(InputError, match="threshold"):
         PoseSettings(threshold=1.0)
-    with pytest.raises(InputError, match="at least one start"):
-        PoseSettings(starts=0)
+    with pytest.raises(InputError, match="at least one turn"):
+        PoseSettings(turns=0)
     with pytest.raises(InputError, match="degrees"):
         PoseSettings(start_turn_deg=0)
     with pytest.raises(InputError, match="at least one view"):

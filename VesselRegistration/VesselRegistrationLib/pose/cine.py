@@ -34,7 +34,7 @@ def follow_run(
     """The pose of each view (frames of one run, in order); `start` (4, 4) as in `estimate_pose`."""
     options = settings or PoseSettings()
     near = dataclasses.replace(
-        options, start_turn_deg=FOLLOWED_TURN_DEG, start_shift_mm=FOLLOWED_SHIFT_MM, starts=min(options.starts, 12)
+        options, start_turn_deg=FOLLOWED_TURN_DEG, start_shift_mm=FOLLOWED_SHIFT_MM, turns=min(options.turns, 16)
     )
     amounts = [float((np.asarray(view.probability) >= options.threshold).sum()) for view in views]
     order = np.argsort(amounts)[::-1]

@@ -9,12 +9,14 @@ import numpy as np
 
 from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.pose.evidence import Evidence, PoseView, gather_evidence
-from VesselRegistrationLib.pose.outline import CAPS_MM, OutlineFit, refine, search_outlines
+from VesselRegistrationLib.pose.information import information
+from VesselRegistrationLib.pose.middle_lines import drawn_to_middle_lines
+from VesselRegistrationLib.pose.outline import CAPS_MM, OutlineFit, drawn_to_outlines, refine
 from VesselRegistrationLib.pose.pose_model import PoseModel
 from VesselRegistrationLib.pose.prior import Prior
 from VesselRegistrationLib.pose.refusal import poor_fit, unusable_view
 from VesselRegistrationLib.pose.rigid import motion_matrix
-from VesselRegistrationLib.pose.search import search
+from VesselRegistrationLib.pose.sweep import sweep
 from VesselRegistrationLib.pose.uncertainty import (
     BOUND_FACTOR,
     PoseUncertainty,
@@ -40,17 +42,22 @@ class PoseSettings:
     start_turn_deg: float = 6.0
     start_shift_mm: float = 25.0
     """Standard deviations, per axis, of how far the start may be off."""
-    starts: int = 40
-    """Starts of the search; 1: from the given start only."""
+    turns: int = 64
+    """Turns of the model that are tried, each at all shifts."""
+    candidates: int = 12
+    """The best of them, which are drawn to the vessels."""
     refined: int = 3
-    """Candidates of the search whose outlines are compared."""
+    """The best of these, which are refined to the end."""
     seed: int = 1
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 1:
             raise InputError(f"The threshold {self.threshold:g} must lie between 0 and 1.")
-        if self.starts < 1 or self.refined < 1:
-            raise InputError(f"A pose needs at least one start ({self.starts}) and one candidate ({self.refined}).")
+        if not 1 <= self.refined <= self.candidates or self.turns < 1:
+            raise InputError(
+                f"A pose needs at least one turn ({self.turns}), and no more refined candidates ({self.refined}, at "
+                f"least one) than candidates ({self.candidates})."
+            )
         if not (0 < self.start_turn_deg < 180 and 0 < self.start_shift_mm < 1000):
             raise InputError(
                 f"A start {self.start_turn_deg:g} degrees and {self.start_shift_mm:g} mm off is none; give standard "
@@ -120,17 +127,18 @@ def estimate_pose(
 
 
 def _best_fit(model: PoseModel, evidence: Sequence[Evidence], start: FloatArray, options: PoseSettings) -> OutlineFit:
-    """The best of what both searches found, by the outlines' distance."""
+    """The most telling of what was found everywhere and then drawn to the vessels, with ever fewer candidates."""
     prior = options.prior
-    found = search(model, evidence, start, prior, options.starts, options.seed)
-    motions = list(found.parameters[: options.refined])
-    if options.starts > 1:
-        proposals = found.proposals[: max(1, options.starts // 2)]
-        motions += list(search_outlines(model, evidence, start, proposals, prior))
-    fits = [refine(model, evidence, start, motion, prior, CAPS_MM[:4]) for motion in motions]
-    fits = sorted(fits, key=lambda fit: fit.cost)[:2]
-    fits = [refine(model, evidence, start, fit.parameters, prior, CAPS_MM[4:]) for fit in fits]
-    return min(fits, key=lambda fit: fit.cost)
+    motions = sweep(model, evidence, start, prior, options.turns, options.candidates, options.seed)
+    motions = drawn_to_middle_lines(model, evidence, start, motions, prior)
+    motions = drawn_to_outlines(model, evidence, start, motions, prior)
+
+    def told(motion: FloatArray) -> float:
+        return information(model, evidence, start, motion)
+
+    best = sorted(motions, key=told, reverse=True)[: options.refined]
+    fits = [refine(model, evidence, start, motion, prior, CAPS_MM) for motion in best]
+    return max(fits, key=lambda fit: told(fit.parameters))
 
 
 def improve_pose(
@@ -159,7 +167,7 @@ def _judged(
 ) -> PoseEstimate:
     pivot = transform_points(start, model.pivot_lps[None])[0]
     pose = motion_matrix(fit.parameters, pivot) @ start
-    uncertainty = pose_uncertainty(fit.hessian, fit.residual_mm, options.prior, pivot + fit.parameters[3:])
+    uncertainty = pose_uncertainty(fit.views, fit.residual_mm, options.prior, pivot + fit.parameters[3:])
     in_plane, depth = expected_errors_mm(
         uncertainty,
         transform_points(pose, model.centerline_lps),

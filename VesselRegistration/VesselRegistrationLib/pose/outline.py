@@ -17,25 +17,17 @@ from numpy.typing import NDArray
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.pose.evidence import Evidence
+from VesselRegistrationLib.pose.header_errors import joined
 from VesselRegistrationLib.pose.pose_model import PoseModel, spread_over
-from VesselRegistrationLib.pose.prior import Prior
+from VesselRegistrationLib.pose.prior import Prior, data_variance
 from VesselRegistrationLib.pose.residuals import NormalEquations, ProjectedPoints, projected, tukey
 from VesselRegistrationLib.pose.rigid import motion_matrix, stepped
 from VesselRegistrationLib.projection import silhouette, transform_points
 
-
-@dataclass(frozen=True)
-class SearchStage:
-    """Steps with these caps, after which the best few go on."""
-
-    caps_mm: tuple[float, ...]
-    kept: int
-
-
-SEARCH_STAGES = (SearchStage((25, 25, 20), 8), SearchStage((15, 12, 10), 4), SearchStage((8, 6, 5), 3))
+COARSE_CAPS_MM = (5.0, 5.0, 4.0, 4.0)
 CAPS_MM = (5.0, 5.0, 3.0, 3.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0)
 MODEL_WEIGHT = 0.3
-"""Weight of the model's outline against the vessels': see `search.MODEL_WEIGHT`."""
+"""Weight of the model's outline against the vessels': see `middle_lines.MODEL_WEIGHT`."""
 EDGE_REACH = 1.5
 """The vessels' outline looks so much further for the model's than the cap."""
 RIM_POINTS = 1200
@@ -57,8 +49,8 @@ class OutlineFit:
     """Share of the model's outline inside the picture that has the vessels' within `NEAR_MM`; least of the views."""
     residual_mm: float
     """Root mean square of the distances within the last cap."""
-    hessian: FloatArray
-    """(6, 6) of the data alone, mean over the outline of each view, summed over the views."""
+    views: tuple[NormalEquations, ...]
+    """Of the data alone, mean over the outline of each view."""
 
 
 def refine(
@@ -74,31 +66,32 @@ def refine(
     points = transform_points(start, model.model.points_lps)
     pivot = transform_points(start, model.pivot_lps[None])[0]
     for cap in caps_mm:
-        equations, _ = _equations(model, views, points, pivot, parameters, cap, hides)
+        own, _ = _equations(model, views, points, pivot, parameters, cap, hides)
+        equations = joined(own, data_variance(cap))
         prior.add_to(equations, parameters[None], cap)
         parameters = stepped(parameters[None], equations.step())[0]
-    equations, shares = _equations(model, views, points, pivot, parameters, caps_mm[-1], hides)
-    hessian = equations.hessian[0].copy()
-    prior.add_to(equations, parameters[None], caps_mm[-1])
-    explained, covered, squares = np.min(shares[:, 0]), np.min(shares[:, 1]), np.mean(shares[:, 2])
-    cost = float(equations.cost[0])
-    return OutlineFit(parameters, cost, float(explained), float(covered), float(np.sqrt(squares)), hessian)
+    own, shares = _equations(model, views, points, pivot, parameters, caps_mm[-1], hides)
+    return OutlineFit(
+        parameters=parameters,
+        cost=float(sum(view.cost[0] for view in own)),
+        explained=float(np.min(shares[:, 0])),
+        covered=float(np.min(shares[:, 1])),
+        residual_mm=float(np.sqrt(np.mean(shares[:, 2]))),
+        views=tuple(own),
+    )
 
 
-def search_outlines(
+def drawn_to_outlines(
     model: PoseModel, views: Sequence[Evidence], start: FloatArray, motions: FloatArray, prior: Prior
 ) -> FloatArray:
-    """The best few of motions (S, 6) after each has been drawn to the outlines from far: (K, 6), best first.
+    """Motions (S, 6), each improved on its own by the outlines of the model with few triangles, quickly.
 
     What the centreline is for thin trees: a wide vessel's middle line, partly filled or crossed by others, is not where
     its centreline projects.
     """
     coarse = model.coarse or model
-    for stage in SEARCH_STAGES:
-        fits = [refine(coarse, views, start, motion, prior, stage.caps_mm, hides=False) for motion in motions]
-        fits = sorted(fits, key=lambda fit: fit.cost)[: stage.kept]
-        motions = np.array([fit.parameters for fit in fits])
-    return motions
+    fits = [refine(coarse, views, start, motion, prior, COARSE_CAPS_MM, hides=False) for motion in motions]
+    return np.array([fit.parameters for fit in fits])
 
 
 def rim_edges(model: PoseModel, points_lps: FloatArray, source_lps: FloatArray) -> NDArray[np.int64]:
@@ -140,20 +133,22 @@ def _equations(
     parameters: FloatArray,
     cap_mm: float,
     hides: bool,
-) -> tuple[NormalEquations, FloatArray]:
-    """The equations of one motion, and per view (explained share, covered share, mean square in mm2)."""
+) -> tuple[list[NormalEquations], FloatArray]:
+    """The equations of each view, and (explained share, covered share, mean square in mm2) of each."""
     moved, moved_pivot = transform_points(motion_matrix(parameters, pivot), points), pivot + parameters[3:]
-    equations, shares = NormalEquations.zeros(1), []
+    equations, shares = [], []
     for view in views:
+        own = NormalEquations.zeros(1)
+        equations.append(own)
         rim, is_outline = rim_points(model, moved + view.table_shift_lps, view.c_arm, hides)
         if np.count_nonzero(is_outline) < 10:
-            equations.cost += (1 + MODEL_WEIGHT) * cap_mm
+            own.cost += (1 + MODEL_WEIGHT) * cap_mm
             shares.append((0.0, 0.0, cap_mm**2))
             continue
         arms = rim - view.table_shift_lps - moved_pivot
         seen = projected(view.c_arm, rim[None], arms[None])
-        covered = _add_model_outline(equations, view, _chosen(seen, np.flatnonzero(is_outline)), cap_mm)
-        explained, square = _add_vessel_outline(equations, view, seen, cap_mm)
+        covered = _add_model_outline(own, view, _chosen(seen, np.flatnonzero(is_outline)), cap_mm)
+        explained, square = _add_vessel_outline(own, view, seen, cap_mm)
         shares.append((explained, covered, square))
     return equations, np.array(shares)
 
@@ -197,5 +192,6 @@ def _add_vessel_outline(
     residuals = ((seen.pixels[0, index] - view.edge[near]) * normals).sum(-1) * view.pixel_mm
     chosen = _chosen(seen, index)
     weights = tukey(distance[near], reach) / len(view.edge)
-    equations.add(chosen.motion_slopes(normals[None]) * view.pixel_mm, residuals[None], weights[None])
+    slopes = chosen.motion_slopes(normals[None]) * view.pixel_mm
+    equations.add(slopes, residuals[None], weights[None])
     return explained, float(np.average(residuals**2, weights=weights + 1e-12))

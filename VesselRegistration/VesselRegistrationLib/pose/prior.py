@@ -28,12 +28,16 @@ class Prior:
         return np.asarray(1 / deviations**2)
 
     def add_to(self, equations: NormalEquations, parameters: FloatArray, cap_mm: float) -> None:
-        """Add the prior for motions (S, 6) to equations whose residuals are capped at `cap_mm`.
-
-        Data count by mean squares, hence as if their variance divided by their number were 1; the prior is scaled to
-        that.
-        """
-        weight = self.precision() * (cap_mm / CAP_DEVIATIONS) ** 2 / INDEPENDENT_POINTS / 4
+        """Add the prior for motions (S, 6) to equations whose residuals are capped at `cap_mm`."""
+        weight = self.precision() * data_variance(cap_mm)
         equations.hessian += np.diag(weight)
         equations.gradient += weight * parameters
         equations.cost += 0.5 * (weight * parameters**2).sum(axis=1)
+
+
+def data_variance(cap_mm: float) -> float:
+    """The variance, in mm2, of a mean over outline or middle line whose distances are capped at `cap_mm`.
+
+    Equations of data are mean squares, as if that variance were 1; what is known beforehand is scaled to it.
+    """
+    return (cap_mm / CAP_DEVIATIONS) ** 2 / INDEPENDENT_POINTS / 4

@@ -67,6 +67,12 @@ class NormalEquations:
         self.hessian += np.swapaxes(weighted, -1, -2) @ slopes
         self.gradient += np.einsum("sni,sn->si", weighted, residuals)
 
+    def add_all(self, other: NormalEquations) -> None:
+        """Add all that the other has summed."""
+        self.hessian += other.hessian
+        self.gradient += other.gradient
+        self.cost += other.cost
+
     def step(self) -> FloatArray:
         """The Gauss-Newton step (S, 6), slightly damped."""
         diagonal = np.einsum("sii->si", self.hessian)

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
+from VesselRegistrationLib.pose.header_errors import joined
 from VesselRegistrationLib.pose.prior import Prior
+from VesselRegistrationLib.pose.residuals import NormalEquations
 
 MEASUREMENTS = 12.0
 """Independent measurements in the outline of one view."""
@@ -62,10 +64,12 @@ class PoseUncertainty:
         return np.stack([np.sqrt(variance + FLOOR_MM**2), np.sqrt(depth)], axis=1)
 
 
-def pose_uncertainty(hessian: FloatArray, residual_mm: float, prior: Prior, pivot_lps: FloatArray) -> PoseUncertainty:
-    """The uncertainty of a fit whose data have `hessian` (6, 6), mean over each view's outline, and that residual."""
-    variance = max(residual_mm, LEAST_RESIDUAL_MM) ** 2
-    precision = hessian * MEASUREMENTS / variance + np.diag(prior.precision())
+def pose_uncertainty(
+    views: Sequence[NormalEquations], residual_mm: float, prior: Prior, pivot_lps: FloatArray
+) -> PoseUncertainty:
+    """The uncertainty of a fit whose views have these equations, and that residual."""
+    variance = max(residual_mm, LEAST_RESIDUAL_MM) ** 2 / MEASUREMENTS
+    precision = joined(views, variance).hessian[0] / variance + np.diag(prior.precision())
     return PoseUncertainty(np.asarray(np.linalg.inv(precision), dtype=float), pivot_lps)
 
 

@@ -1,14 +1,13 @@
-"""From a rough start to the neighborhood of the pose: many starts, all at once, the centreline on the middle lines.
+"""From a rough place to the neighborhood of the pose, for many motions at once: the centreline on the middle lines.
 
 Both ways: every centreline point should lie on a middle line of the vessels, and every middle line should have a
 centreline point on it. The second counts more, since contrast seldom fills the whole tree. Distances are capped, and
-the cap shrinks from stage to stage while the worse starts drop out.
+the cap shrinks from step to step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,79 +19,20 @@ from VesselRegistrationLib.pose.residuals import NormalEquations, ProjectedPoint
 from VesselRegistrationLib.pose.rigid import rotations, stepped
 from VesselRegistrationLib.projection import transform_points
 
-
-@dataclass(frozen=True)
-class Stage:
-    """Some Gauss-Newton steps with one cap, after which the best few go on."""
-
-    cap_mm: float
-    steps: int
-    kept: int
-
-
-STAGES = (Stage(25, 5, 20), Stage(12, 5, 10), Stage(5, 6, 6), Stage(2.5, 6, 4))
+CAPS_MM = (10.0, 10.0, 10.0, 7.0, 7.0, 5.0, 5.0)
 MODEL_WEIGHT = 0.3
 """Weight of the model's points against the vessels' middle lines: what is not filled cannot be seen."""
 
 
-@dataclass(frozen=True)
-class Candidates:
-    """Motions from the start, best first."""
-
-    parameters: FloatArray
-    """(S, 6)."""
-    cost: FloatArray
-    """(S,) mm."""
-    proposals: FloatArray
-    """(S, 6) the motions that the search began with."""
-
-
-def search(
-    model: PoseModel, views: Sequence[Evidence], start: FloatArray, prior: Prior, starts: int, seed: int
-) -> Candidates:
-    """The best motions found from `start` (4, 4)."""
+def drawn_to_middle_lines(
+    model: PoseModel, views: Sequence[Evidence], start: FloatArray, motions: FloatArray, prior: Prior
+) -> FloatArray:
+    """Motions (S, 6) from `start` (4, 4), each improved on its own."""
     centerline = transform_points(start, model.centerline_lps)
     directions = model.tangents @ start[:3, :3].T
-    found = proposed_motions(centerline, views, prior, starts, np.random.default_rng(seed))
-    proposals = found
-    cost = np.zeros(len(found))
-    for stage in STAGES:
-        for _ in range(stage.steps):
-            found = stepped(found, _equations(views, centerline, directions, found, stage.cap_mm, prior).step())
-        cost = _equations(views, centerline, directions, found, stage.cap_mm, prior).cost
-        best = np.argsort(cost, kind="stable")[: stage.kept]
-        found, cost = found[best], cost[best]
-    return Candidates(found, cost, proposals)
-
-
-def proposed_motions(
-    centerline: FloatArray, views: Sequence[Evidence], prior: Prior, starts: int, rng: np.random.Generator
-) -> FloatArray:
-    """Motions (S, 6) to begin with: none, draws from the prior, and draws that lay the model's middle on the vessels'.
-
-    Where little of the tree is filled, the vessels' middle is not the model's; hence both kinds.
-    """
-    turns = rng.normal(0, np.radians(prior.turn_deg), (starts, 3))
-    shifts = rng.normal(0, prior.shift_mm, (starts, 3))
-    centered = _centering_shift(centerline, views)
-    shifts[1::2] = centered + rng.normal(0, 0.4 * prior.shift_mm, shifts[1::2].shape)
-    motions = np.concatenate([turns, shifts], axis=1)
-    motions[0] = 0
-    if starts > 1:
-        motions[1] = [0, 0, 0, *centered]
+    for cap in CAPS_MM:
+        motions = stepped(motions, _equations(views, centerline, directions, motions, cap, prior).step())
     return motions
-
-
-def _centering_shift(centerline: FloatArray, views: Sequence[Evidence]) -> FloatArray:
-    """The smallest shift (3,) mm that brings the middle of the centreline onto that of the vessels in each view."""
-    rows, targets = [], []
-    for view in views:
-        right, up, _ = view.c_arm.axes_lps()
-        seen = view.c_arm.project(centerline + view.table_shift_lps)[:, :2]
-        away = (np.median(view.middle, axis=0) - np.nanmedian(seen, axis=0)) * view.pixel_mm
-        rows += [right, up]
-        targets += [away[0], -away[1]]
-    return np.asarray(np.linalg.lstsq(np.array(rows), np.array(targets), rcond=None)[0])
 
 
 def _equations(

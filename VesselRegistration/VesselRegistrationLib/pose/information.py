@@ -1,0 +1,52 @@
+"""How much a model at a pose tells about where the vessels of a picture are: mutual information of two silhouettes.
+
+It weighs vessels without model and model without vessels by how surprising they are, so that neither a filling that is
+far from whole nor a false vessel costs more than it should. In nats per independent pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from VesselRegistrationLib.c_arm import FloatArray
+from VesselRegistrationLib.pose.evidence import Evidence
+from VesselRegistrationLib.pose.pose_model import PoseModel
+from VesselRegistrationLib.pose.rigid import motion_matrix
+from VesselRegistrationLib.projection import silhouette, transform_points
+
+BLUR_PX = 1.0
+LEAST_SHARE = 1e-7
+
+
+def information(model: PoseModel, views: Sequence[Evidence], start: FloatArray, parameters: FloatArray) -> float:
+    """Mean over the views of what the model, moved by (6,) from `start` (4, 4), tells of their vessels."""
+    from scipy.ndimage import gaussian_filter
+
+    coarse = (model.coarse or model).model
+    pivot = transform_points(start, model.pivot_lps[None])[0]
+    points = transform_points(motion_matrix(parameters, pivot) @ start, coarse.points_lps)
+    told = []
+    for view in views:
+        drawn = silhouette(points + view.table_shift_lps, coarse.triangles, view.c_arm)
+        model_share, vessels = (gaussian_filter(part.astype(np.float32), BLUR_PX) for part in (drawn, view.mask))
+        both = np.array((model_share * vessels).mean())
+        told.append(float(mutual_information(both, np.array(model_share.mean()), float(vessels.mean()))))
+    return float(np.mean(told))
+
+
+def mutual_information(both: FloatArray, model_share: FloatArray, vessel_share: float) -> FloatArray:
+    """Of model and vessels, from the shares of pixels in both and in each; 0 where they shun each other."""
+    vessel = np.clip(vessel_share, LEAST_SHARE, 1 - LEAST_SHARE)
+    model = np.clip(model_share, LEAST_SHARE, 1 - LEAST_SHARE)
+    total = np.zeros_like(model)
+    for share, chance in (
+        (both, model * vessel),
+        (model - both, model * (1 - vessel)),
+        (vessel - both, (1 - model) * vessel),
+        (1 - model - vessel + both, (1 - model) * (1 - vessel)),
+    ):
+        share = np.clip(share, LEAST_SHARE, None)
+        total += share * np.log(share / chance)
+    return np.asarray(np.where(both > model * vessel, total, 0.0))
