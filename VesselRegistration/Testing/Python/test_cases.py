@@ -11,7 +11,7 @@ from VesselRegistrationLib.c_arm import CArm
 from VesselRegistrationLib.model_reading import read_vessel_model
 from VesselRegistrationLib.pose_files import read_pose
 from VesselRegistrationLib.projection import project_model, transform_points
-from VesselRegistrationLib.simulation.cases import SimulatedCase, simulate_case, write_case
+from VesselRegistrationLib.simulation.cases import SimulatedCase, simulate_case, simulate_runs, write_case
 from VesselRegistrationLib.simulation.truth import Truth, fullest_frame, read_truth
 from VesselRegistrationLib.xray_reading import read_xray_run
 from VesselRegistrationLib.xray_run import XRayRun
@@ -314,3 +314,23 @@ def test_a_mask_that_is_lost_or_no_picture_is_refused(folder, tmp_path) -> None:
     (tmp_path / "masks" / "frame_000.png").write_text("no picture")
     with pytest.raises(InputError, match=r"frame_000\.png"):
         truth.mask(0)
+
+
+def test_another_run_of_a_patient_is_seen_from_elsewhere_while_model_and_table_stay() -> None:
+    first, second = simulate_runs("coronary", 7, 2, frames=2, size=128)
+    alone = simulate_case("coronary", 7, frames=2, size=128)
+    assert np.array_equal(first.frames, alone.frames)
+    assert np.array_equal(first.model.points_lps, second.model.points_lps)
+    assert np.array_equal(first.table_lps, second.table_lps)
+    apart = abs(first.c_arm.primary_angle_deg - second.c_arm.primary_angle_deg)
+    assert 35 <= apart <= 60
+    assert np.allclose(first.poses[0][:3, :3], second.poses[0][:3, :3])
+    assert np.abs(first.poses[0][:3, 3] - second.poses[0][:3, 3]).max() < 12  # heart and breath
+    assert second.masks[1].any()
+    again = simulate_runs("coronary", 7, 2, frames=2, size=128)[1]
+    assert np.array_equal(second.frames, again.frames)
+
+
+def test_no_runs_at_all_are_an_error() -> None:
+    with pytest.raises(InputError, match="at least 1 run"):
+        simulate_runs("coronary", 7, 0)

@@ -234,7 +234,7 @@ def print_result(result: FrameRegistration) -> None:
     print(f"{result.run} frame {result.frame}, {result.c_arm.angle_text()}: {result.status.value}")
     if result.reason:
         print(f"  {result.reason}")
-    if result.pose is not None and result.pose.fit is not None:
+    if result.pose is not None and result.pose.quality is not None:
         _print_errors(result.pose, result.joint_runs)
     register_start.print_landmarks(result)
     if result.match is not None:

@@ -61,6 +61,6 @@ def follow_run(
 
 def _followed(model: PoseModel, view: PoseView, last: FloatArray, near: PoseSettings) -> PoseEstimate:
     estimate = improve_pose(model, [view], last, near)
-    if estimate.fit is None or not estimate.is_refused:
+    if estimate.quality is None or not estimate.is_refused:
         return estimate
     return estimate_pose(model, [view], last, near)

@@ -14,6 +14,7 @@ from VesselRegistrationLib.pose.middle_lines import drawn_to_middle_lines
 from VesselRegistrationLib.pose.outline import CAPS_MM, OutlineFit, drawn_to_outlines, refine
 from VesselRegistrationLib.pose.pose_model import PoseModel
 from VesselRegistrationLib.pose.prior import Prior
+from VesselRegistrationLib.pose.quality import FitQuality, fit_quality
 from VesselRegistrationLib.pose.refusal import poor_fit, unusable_view
 from VesselRegistrationLib.pose.rigid import motion_matrix
 from VesselRegistrationLib.pose.sweep import sweep
@@ -80,13 +81,14 @@ class PoseEstimate:
     reason: str
     """Why it was refused, or an empty string."""
     expected_in_plane_error_mm: float
-    """Root mean square over the model's centreline, in the plane of the isocentre, of the worst view; NaN: no fit."""
+    """Root mean square over the centreline in the picture, in the plane of the isocentre, of the worst view; NaN: no
+    fit."""
     in_plane_error_bound_mm: float
     """95 % of poses have a mean in-plane error below this."""
     expected_depth_error_mm: float
     """The same along the beam. One view hardly sees it."""
     uncertainty: PoseUncertainty | None
-    fit: OutlineFit | None
+    quality: FitQuality | None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -123,11 +125,17 @@ def estimate_pose(
     reason = unusable_view(evidence)
     if reason:
         return _without_fit(start, reason)
-    return _judged(model, evidence, start, _best_fit(model, evidence, start, options), options)
+    fit, rivals = _best_fit(model, evidence, start, options)
+    return _judged(model, evidence, start, fit, options, rivals)
 
 
-def _best_fit(model: PoseModel, evidence: Sequence[Evidence], start: FloatArray, options: PoseSettings) -> OutlineFit:
-    """The most telling of what was found everywhere and then drawn to the vessels, with ever fewer candidates."""
+def _best_fit(
+    model: PoseModel, evidence: Sequence[Evidence], start: FloatArray, options: PoseSettings
+) -> tuple[OutlineFit, FloatArray]:
+    """The most telling of what was found everywhere and then drawn to the vessels, with ever fewer candidates.
+
+    Also all motions (S, 6) that were drawn to the vessels.
+    """
     prior = options.prior
     motions = sweep(model, evidence, start, prior, options.turns, options.candidates, options.seed)
     motions = drawn_to_middle_lines(model, evidence, start, motions, prior)
@@ -138,7 +146,7 @@ def _best_fit(model: PoseModel, evidence: Sequence[Evidence], start: FloatArray,
 
     best = sorted(motions, key=told, reverse=True)[: options.refined]
     fits = [refine(model, evidence, start, motion, prior, CAPS_MM) for motion in best]
-    return max(fits, key=lambda fit: told(fit.parameters))
+    return max(fits, key=lambda fit: told(fit.parameters)), motions
 
 
 def improve_pose(
@@ -163,7 +171,12 @@ def pose_in_view(estimate: PoseEstimate, view: PoseView) -> FloatArray:
 
 
 def _judged(
-    model: PoseModel, evidence: Sequence[Evidence], start: FloatArray, fit: OutlineFit, options: PoseSettings
+    model: PoseModel,
+    evidence: Sequence[Evidence],
+    start: FloatArray,
+    fit: OutlineFit,
+    options: PoseSettings,
+    rivals: FloatArray | None = None,
 ) -> PoseEstimate:
     pivot = transform_points(start, model.pivot_lps[None])[0]
     pose = motion_matrix(fit.parameters, pivot) @ start
@@ -174,7 +187,8 @@ def _judged(
         [view.c_arm for view in evidence],
         [view.table_shift_lps for view in evidence],
     )
-    reason = poor_fit(fit, in_plane)
+    quality = fit_quality(model, evidence, start, fit, options.prior, () if rivals is None else list(rivals))
+    reason = poor_fit(quality, in_plane)
     return PoseEstimate(
         model_to_isocenter=pose,
         status=Status.REFUSED if reason else Status.REGISTERED,
@@ -183,7 +197,7 @@ def _judged(
         in_plane_error_bound_mm=BOUND_FACTOR * in_plane,
         expected_depth_error_mm=depth,
         uncertainty=uncertainty,
-        fit=fit,
+        quality=quality,
     )
 
 

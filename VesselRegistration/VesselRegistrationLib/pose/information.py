@@ -21,7 +21,19 @@ LEAST_SHARE = 1e-7
 
 
 def information(model: PoseModel, views: Sequence[Evidence], start: FloatArray, parameters: FloatArray) -> float:
-    """Mean over the views of what the model, moved by (6,) from `start` (4, 4), tells of their vessels."""
+    """Mean over the views of what the model, moved by (6,) from `start` (4, 4), tells of their vessels, nats."""
+    return float(np.mean([told for told, _ in _told(model, views, start, parameters)]))
+
+
+def told_share(model: PoseModel, views: Sequence[Evidence], start: FloatArray, parameters: FloatArray) -> float:
+    """What the model tells as a share of what there is to know: of the view of which it tells least."""
+    return float(min(told / max(all_of_it, 1e-9) for told, all_of_it in _told(model, views, start, parameters)))
+
+
+def _told(
+    model: PoseModel, views: Sequence[Evidence], start: FloatArray, parameters: FloatArray
+) -> list[tuple[float, float]]:
+    """Of each view the mutual information and the vessels' entropy, nats a pixel."""
     from scipy.ndimage import gaussian_filter
 
     coarse = (model.coarse or model).model
@@ -30,10 +42,12 @@ def information(model: PoseModel, views: Sequence[Evidence], start: FloatArray, 
     told = []
     for view in views:
         drawn = silhouette(points + view.table_shift_lps, coarse.triangles, view.c_arm)
-        model_share, vessels = (gaussian_filter(part.astype(np.float32), BLUR_PX) for part in (drawn, view.mask))
-        both = np.array((model_share * vessels).mean())
-        told.append(float(mutual_information(both, np.array(model_share.mean()), float(vessels.mean()))))
-    return float(np.mean(told))
+        modeled, vessels = (gaussian_filter(part.astype(np.float32), BLUR_PX) for part in (drawn, view.mask))
+        share = float(vessels.mean())
+        both = np.array((modeled * vessels).mean())
+        entropy = -share * np.log(max(share, LEAST_SHARE)) - (1 - share) * np.log(max(1 - share, LEAST_SHARE))
+        told.append((float(mutual_information(both, np.array(modeled.mean()), share)), float(entropy)))
+    return told
 
 
 def mutual_information(both: FloatArray, model_share: FloatArray, vessel_share: float) -> FloatArray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from VesselRegistrationLib.pose.evidence import Evidence
-from VesselRegistrationLib.pose.outline import OutlineFit
+from VesselRegistrationLib.pose.quality import FitQuality
 from VesselRegistrationLib.registration import LARGEST_MASK_SHARE, SMALLEST_MASK_SHARE
 
 LEAST_EXPLAINED = 0.6
@@ -33,7 +33,7 @@ def unusable_view(views: Sequence[Evidence]) -> str:
     return ""
 
 
-def poor_fit(fit: OutlineFit, expected_in_plane_mm: float) -> str:
+def poor_fit(fit: FitQuality, expected_in_plane_mm: float) -> str:
     """Why a fit is not to be trusted, or an empty string."""
     if fit.explained < LEAST_EXPLAINED:
         return (

@@ -76,10 +76,22 @@ def pose_uncertainty(
 def expected_errors_mm(
     uncertainty: PoseUncertainty, points_lps: FloatArray, c_arms: Sequence[CArm], shifts_lps: Sequence[FloatArray]
 ) -> tuple[float, float]:
-    """Root mean square over points (N, 3) at the pose, in-plane and along the beam, each of the worst view."""
+    """Root mean square over points (N, 3) at the pose, in-plane and along the beam, each of the worst view.
+
+    Of each view those points count that its picture shows, if it shows any.
+    """
     means = []
     for c_arm, shift in zip(c_arms, shifts_lps, strict=True):
         moved = PoseUncertainty(uncertainty.covariance, uncertainty.pivot_lps + shift)
-        means.append(np.sqrt((moved.point_errors_mm(points_lps + shift, c_arm) ** 2).mean(axis=0)))
+        points = shown_points(points_lps + shift, c_arm)
+        means.append(np.sqrt((moved.point_errors_mm(points, c_arm) ** 2).mean(axis=0)))
     in_plane, depth = np.array(means).T
     return float(in_plane.max()), float(depth.max())
+
+
+def shown_points(points_lps: FloatArray, c_arm: CArm) -> FloatArray:
+    """The points of (N, 3), LPS mm from the isocentre, that a picture shows; all of them if it shows none."""
+    pixels = c_arm.project(points_lps)[:, :2]
+    with np.errstate(invalid="ignore"):
+        inside = np.all((pixels > -0.5) & (pixels < (c_arm.columns - 0.5, c_arm.rows - 0.5)), axis=1)
+    return points_lps[inside] if inside.any() else points_lps

@@ -47,6 +47,9 @@ BREATH_MM = {"upper": 2.0, "coronary": 2.0, "lower": 0.5, "phantom": 0.0}
 VIEWS_TRIED = 30
 LEAST_VESSEL_SHARE = {"upper": 0.05, "lower": 0.02, "coronary": 0.015, "phantom": 0.02}
 """Share of the picture that contrast-filled vessel covers when the tree is full."""
+ANGLES_APART_DEG = (35.0, 60.0)
+LARGEST_SECOND_TILT_DEG = 20.0
+"""Between two runs of a patient: around, and towards head or feet of the second."""
 MODEL_ORIGIN_SPREAD_MM = 60.0
 """The model's own coordinates are a CT scanner's; the patient lies elsewhere on the table."""
 
@@ -108,42 +111,108 @@ def simulate_case(
 
     Raises InputError for less than one frame, a picture under 128 pixels, or a negative seed.
     """
+    return simulate_runs(region, seed, 1, frames, size, model_cell_mm, generator)[0]
+
+
+def simulate_runs(
+    region: str,
+    seed: int,
+    runs: int,
+    frames: int = 12,
+    size: int = 512,
+    model_cell_mm: float | None = None,
+    generator: Generator = DEFAULT,
+) -> list[SimulatedCase]:
+    """Several runs of one patient who lies still: each a new injection from another angle. Cases share model and table.
+
+    The first is `simulate_case`'s. Raises InputError as that does, and for less than one run.
+    """
+    if runs < 1:
+        raise InputError(f"A patient needs at least 1 run, not {runs}.")
     if frames < 1 or size < 128:
         raise InputError(f"A case needs at least 1 frame (not {frames}) and 128 pixels a side (not {size}).")
     if seed < 0:
         raise InputError(f"The seed {seed} is negative. Choose 0 or more.")
     rng = np.random.default_rng([seed, 0xCA5E])
     patient = make_patient(region, rng, model_cell_mm, generator)
-    site = FillSettings(site=_site(region, rng), full_chance=0.0, missing_chance=0.08)
-    filling_seed = int(rng.integers(2**31))
-    fronts, dilutions = _wash(frames, rng)
-    fullest = _filling(patient.tree, site, max(fronts) or 1.0, filling_seed, region)
+    plan = _Plan.draw(region, frames, rng)
+    fullest = plan.fullest(patient.tree)
     scene = with_fixed_window(_scene_with_vessels(patient, fullest, rng, size, generator), fullest, rng)
-    motion = _motion(region, frames, rng)
+    cases = [_recorded(scene, plan, seed, rng)]
+    table = np.round(rng.uniform((-30, 40, 300), (30, 160, 700)), 1)
+    origin = _scanner_origin(region, rng)
+    for number in range(1, runs):
+        own = np.random.default_rng([seed, 0xCA5E, number])
+        plan = _Plan.draw(region, frames, own)
+        fullest = plan.fullest(patient.tree)
+        other = _scene_from_elsewhere(scene, fullest, own, generator)
+        cases.append(_recorded(with_fixed_window(other, fullest, own), plan, seed, own))
+    return [_in_scanner_coordinates(dataclasses.replace(case, table_lps=table), origin) for case in cases]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One injection: where, how far it runs and how strong it is, per frame."""
+
+    site: FillSettings
+    filling_seed: int
+    fronts_mm: list[float]
+    dilutions: list[float]
+
+    @classmethod
+    def draw(cls, region: str, frames: int, rng: np.random.Generator) -> _Plan:
+        site = FillSettings(site=_site(region, rng), full_chance=0.0, missing_chance=0.08)
+        filling_seed = int(rng.integers(2**31))
+        return cls(site, filling_seed, *_wash(frames, rng))
+
+    def filled(self, tree: VesselTree, front_mm: float) -> VesselModel:
+        return _filling(tree, self.site, front_mm, self.filling_seed, tree.region)
+
+    def fullest(self, tree: VesselTree) -> VesselModel:
+        return self.filled(tree, max(self.fronts_mm) or 1.0)
+
+
+def _recorded(scene: Scene, plan: _Plan, seed: int, rng: np.random.Generator) -> SimulatedCase:
+    """One run, in the simulated patient's own coordinates."""
+    patient = scene.patient
+    motion = _motion(patient.tree.region, len(plan.fronts_mm), rng)
     pictures, masks, poses = [], [], []
-    for front, dilution, shift, breath_mm in zip(fronts, dilutions, *motion, strict=True):
+    for front, dilution, shift, breath_mm in zip(plan.fronts_mm, plan.dilutions, *motion, strict=True):
         pose = scene.pose.copy()
         pose[:3, 3] += shift
-        filled = _filling(patient.tree, site, front, filling_seed, region) if front > 0 else None
+        filled = plan.filled(patient.tree, front) if front > 0 else None
         frame = render(scene, filled, rng, pose, dilution, breath_mm)
         pictures.append(frame.picture)
         masks.append(frame.mask)
         poses.append(pose)
-    return _in_scanner_coordinates(
-        SimulatedCase(
-            region=region,
-            seed=seed,
-            frames=np.stack(pictures),
-            masks=np.stack(masks),
-            c_arm=scene.c_arm,
-            table_lps=np.round(rng.uniform((-30, 40, 300), (30, 160, 700)), 1),
-            poses=tuple(poses),
-            dilutions=tuple(dilutions),
-            model=patient.model,
-            tree=patient.tree,
-        ),
-        rng,
+    return SimulatedCase(
+        region=patient.tree.region,
+        seed=seed,
+        frames=np.stack(pictures),
+        masks=np.stack(masks),
+        c_arm=scene.c_arm,
+        table_lps=np.zeros(3),
+        poses=tuple(poses),
+        dilutions=tuple(plan.dilutions),
+        model=patient.model,
+        tree=patient.tree,
     )
+
+
+def _scene_from_elsewhere(scene: Scene, fullest: VesselModel, rng: np.random.Generator, generator: Generator) -> Scene:
+    """The same patient as he lies, seen from an angle at which contrast will be seen, too."""
+    region, size = scene.patient.tree.region, scene.c_arm.rows
+    for _ in range(VIEWS_TRIED):
+        apart = rng.uniform(*ANGLES_APART_DEG) * (-1 if scene.c_arm.primary_angle_deg > 0 else 1)
+        turned = dataclasses.replace(
+            scene.c_arm,
+            primary_angle_deg=scene.c_arm.primary_angle_deg + apart,
+            secondary_angle_deg=rng.uniform(-LARGEST_SECOND_TILT_DEG, LARGEST_SECOND_TILT_DEG),
+        )
+        found = _readable(make_scene(scene.patient, rng, size, generator, (turned, scene.pose)))
+        if visible_vessels(found, fullest).mean() >= LEAST_VESSEL_SHARE[region]:
+            break
+    return found
 
 
 def _scene_with_vessels(
@@ -210,11 +279,15 @@ def _motion(region: str, frames: int, rng: np.random.Generator) -> tuple[FloatAr
     return np.asarray(beat[:, None] * direction + breath[:, None] * np.array([0.0, -0.2, 0.98])), breath
 
 
-def _in_scanner_coordinates(case: SimulatedCase, rng: np.random.Generator) -> SimulatedCase:
+def _scanner_origin(region: str, rng: np.random.Generator) -> FloatArray:
+    """Where the CT scanner's coordinates begin, (3,) mm in the simulated patient's own."""
+    return np.round(rng.normal(0, MODEL_ORIGIN_SPREAD_MM, 3), 1) if region != "phantom" else np.zeros(3)
+
+
+def _in_scanner_coordinates(case: SimulatedCase, origin: FloatArray) -> SimulatedCase:
     """The case with its model moved to arbitrary CT coordinates, and the poses to match."""
     from VesselRegistrationLib.simulation.anatomy import moved_tree
 
-    origin = np.round(rng.normal(0, MODEL_ORIGIN_SPREAD_MM, 3), 1) if case.region != "phantom" else np.zeros(3)
     back = np.eye(4)
     back[:3, 3] = origin
     return dataclasses.replace(

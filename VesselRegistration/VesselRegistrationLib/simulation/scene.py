@@ -115,10 +115,19 @@ def make_patient(
     return SimulatedPatient(tree, model, tissue, ribs, plaques)
 
 
-def make_scene(patient: SimulatedPatient, rng: np.random.Generator, size: int, generator: Generator = DEFAULT) -> Scene:
-    """A random view, background, machine and set of devices for a patient; size x size pixels."""
+def make_scene(
+    patient: SimulatedPatient,
+    rng: np.random.Generator,
+    size: int,
+    generator: Generator = DEFAULT,
+    view: tuple[CArm, FloatArray] | None = None,
+) -> Scene:
+    """A random view, background, machine and set of devices for a patient; size x size pixels.
+
+    `view` gives C-arm and pose instead, for another run of a patient who lies still.
+    """
     region = patient.tree.region
-    c_arm, pose = generator.view(region, rng, size), sample_pose(region, rng)
+    c_arm, pose = view or (generator.view(region, rng, size), sample_pose(region, rng))
     scene = Scene(
         patient=patient,
         c_arm=c_arm,
