@@ -33,6 +33,7 @@ from VesselSegmentationLib.training import SegmentationTrainingSettings, evaluat
 from VesselSegmentationLib.weights import load_network
 
 REGIONS = ("lower", "upper", "coronary")
+ALL_REGIONS = (*REGIONS, "phantom")
 ARMS = ("own", "half", "others")
 TEST_SEED, TRAINING_SEED = 900_000, 800_000
 OWN, OTHER = 0, 1
@@ -48,12 +49,12 @@ class Views(list[tuple[np.ndarray, np.ndarray]]):
 
 def patient_of(region: str, which: int) -> SimulatedPatient:
     """A test patient."""
-    return make_patient(region, np.random.default_rng([TEST_SEED + which, REGIONS.index(region)]))
+    return make_patient(region, np.random.default_rng([TEST_SEED + which, ALL_REGIONS.index(region)]))
 
 
-def test_views(region: str, which: int, count: int, size: int) -> Views:
+def views_to_score(region: str, which: int, count: int, size: int) -> Views:
     """Views of a test patient in which contrast is seen."""
-    rng = np.random.default_rng([TEST_SEED + which, REGIONS.index(region), 1])
+    rng = np.random.default_rng([TEST_SEED + which, ALL_REGIONS.index(region), 1])
     patient, found = patient_of(region, which), Views()
     while len(found) < count:
         filled = mesh_of(fill(patient.tree, rng), region)
@@ -81,7 +82,7 @@ def training_views(region: str, arm: str, options: argparse.Namespace) -> Segmen
 def held_out_views(region: str, arm: str, options: argparse.Namespace) -> SegmentationDataset:
     """What the best weights are chosen by: 16 views like those trained on, but not of them."""
     if arm == "others":
-        return Views(view for one in REGIONS for view in test_views(one, OTHER + 1, 5, options.size))
+        return Views(view for one in REGIONS for view in views_to_score(one, OTHER + 1, 5, options.size))
     return PatientViews(patient_of(region, OWN).model, region, 16, TRAINING_SEED + 1, size=options.size)
 
 
@@ -116,7 +117,7 @@ def measure(options: argparse.Namespace) -> None:
         if not (names[name] / "report.json").is_file():
             train(region, arm, options, names[name])
     tests = {
-        f"{region}-{which}": test_views(region, which, options.test_views, options.size)
+        f"{region}-{which}": views_to_score(region, which, options.test_views, options.size)
         for region in REGIONS
         for which in (OWN, OTHER)
     }
