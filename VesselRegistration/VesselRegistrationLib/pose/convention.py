@@ -19,7 +19,6 @@ from VesselRegistrationLib.pose.estimation import PoseModel, PoseSettings, estim
 from VesselRegistrationLib.pose.evidence import Evidence, PoseView, gather_evidence
 from VesselRegistrationLib.pose.outline import rim_points
 from VesselRegistrationLib.pose.refusal import unusable_view
-from VesselRegistrationLib.projection import transform_points
 from VesselRegistrationLib.xray_readings import AS_IS, READINGS, Reading, read_as
 from VesselRegistrationLib.xray_run import XRayRun, table_shift_lps
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
@@ -231,7 +230,7 @@ def _distances_mm(model: PoseModel, view: Evidence, pose: FloatArray) -> FloatAr
     """From points on the vessels' outline to the model's, (K,) mm at the isocentre, capped."""
     from scipy.spatial import cKDTree
 
-    rim, _ = rim_points(model, transform_points(pose, model.model.points_lps), view.c_arm, hides=False)
+    rim, _ = rim_points(model, pose, view.c_arm, hides=False)
     if not len(rim):
         return np.full(len(view.edge), CAP_MM)
     distance, _ = cKDTree(view.c_arm.project(rim)[:, :2]).query(view.edge)

@@ -16,7 +16,7 @@ from VesselRegistrationLib.pose.pose_model import PoseModel
 from VesselRegistrationLib.pose.prior import Prior
 from VesselRegistrationLib.pose.quality import FitQuality, fit_quality
 from VesselRegistrationLib.pose.refusal import poor_fit, unusable_view
-from VesselRegistrationLib.pose.rigid import motion_matrix
+from VesselRegistrationLib.pose.rigid import motion_matrix, shifted
 from VesselRegistrationLib.pose.sweep import sweep
 from VesselRegistrationLib.pose.uncertainty import (
     BOUND_FACTOR,
@@ -103,8 +103,8 @@ class PoseEstimate:
         """
         if self.uncertainty is None:
             return np.full((len(points_lps), 2), np.nan)
-        shifted = PoseUncertainty(self.uncertainty.covariance, self.uncertainty.pivot_lps + view.table_shift_lps)
-        return shifted.point_errors_mm(transform_points(pose_in_view(self, view), points_lps), view.c_arm)
+        there = PoseUncertainty(self.uncertainty.covariance, self.uncertainty.pivot_lps + view.table_shift_lps)
+        return there.point_errors_mm(transform_points(pose_in_view(self, view), points_lps), view.c_arm)
 
 
 def estimate_pose(
@@ -165,9 +165,7 @@ def improve_pose(
 
 def pose_in_view(estimate: PoseEstimate, view: PoseView) -> FloatArray:
     """The pose (4, 4) at the table position of a view."""
-    pose = estimate.model_to_isocenter.copy()
-    pose[:3, 3] += view.table_shift_lps
-    return pose
+    return shifted(estimate.model_to_isocenter, view.table_shift_lps)
 
 
 def _judged(

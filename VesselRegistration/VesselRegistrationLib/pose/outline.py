@@ -21,7 +21,7 @@ from VesselRegistrationLib.pose.header_errors import joined
 from VesselRegistrationLib.pose.pose_model import PoseModel, spread_over
 from VesselRegistrationLib.pose.prior import Prior, data_variance
 from VesselRegistrationLib.pose.residuals import NormalEquations, ProjectedPoints, projected, tukey
-from VesselRegistrationLib.pose.rigid import motion_matrix, stepped
+from VesselRegistrationLib.pose.rigid import motion_matrix, shifted, stepped
 from VesselRegistrationLib.projection import silhouette, transform_points
 
 COARSE_CAPS_MM = (5.0, 5.0, 4.0, 4.0)
@@ -63,14 +63,12 @@ def refine(
     hides: bool = True,
 ) -> OutlineFit:
     """Improve one motion (6,) from `start` (4, 4); `hides` as in `rim_points`."""
-    points = transform_points(start, model.model.points_lps)
-    pivot = transform_points(start, model.pivot_lps[None])[0]
     for cap in caps_mm:
-        own, _ = _equations(model, views, points, pivot, parameters, cap, hides)
+        own, _ = _equations(model, views, start, parameters, cap, hides)
         equations = joined(own, data_variance(cap))
         prior.add_to(equations, parameters[None], cap)
         parameters = stepped(parameters[None], equations.step())[0]
-    own, shares = _equations(model, views, points, pivot, parameters, caps_mm[-1], hides)
+    own, shares = _equations(model, views, start, parameters, caps_mm[-1], hides)
     return OutlineFit(
         parameters=parameters,
         cost=float(sum(view.cost[0] for view in own)),
@@ -94,15 +92,15 @@ def drawn_to_outlines(
     return np.array([fit.parameters for fit in fits])
 
 
-def rim_edges(model: PoseModel, points_lps: FloatArray, source_lps: FloatArray) -> NDArray[np.int64]:
-    """Indices of the edges that rays from the source graze."""
-    a, b, c = (points_lps[model.model.triangles[:, corner]] for corner in range(3))
-    facing = np.einsum("ij,ij->i", np.cross(b - a, c - a), a - source_lps) > 0
+def rim_edges(model: PoseModel, pose: FloatArray, source_lps: FloatArray) -> NDArray[np.int64]:
+    """Indices of the edges that rays from the source, LPS mm from the isocentre, graze at a pose (4, 4)."""
+    source: FloatArray = pose[:3, :3].T @ (source_lps - pose[:3, 3])
+    facing = model.triangle_normals @ source < model.triangle_offsets
     return np.flatnonzero(facing[model.edge_triangles[:, 0]] != facing[model.edge_triangles[:, 1]])
 
 
 def rim_points(
-    model: PoseModel, points_lps: FloatArray, c_arm: CArm, hides: bool = True
+    model: PoseModel, pose: FloatArray, c_arm: CArm, hides: bool = True
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Grazed points (N, 3) inside the picture, LPS mm from the isocentre, and which of them (N,) make the outline.
 
@@ -110,8 +108,9 @@ def rim_points(
     """
     from scipy.ndimage import binary_erosion
 
-    edges = model.edges[rim_edges(model, points_lps, c_arm.source_lps())]
-    rim = (points_lps[edges[:, 0]] + points_lps[edges[:, 1]]) / 2
+    edges = model.edges[rim_edges(model, pose, c_arm.source_lps())]
+    ends = model.model.points_lps[edges]
+    rim = transform_points(pose, (ends[:, 0] + ends[:, 1]) / 2)
     pixels = c_arm.project(rim)[:, :2]
     with np.errstate(invalid="ignore"):
         inside = np.all((pixels >= 1) & (pixels <= (c_arm.columns - 2, c_arm.rows - 2)), axis=1)
@@ -120,7 +119,7 @@ def rim_points(
     if not hides:
         return rim[chosen], np.ones(len(chosen), dtype=bool)
     cells = np.rint(pixels[chosen]).astype(int)
-    covered = silhouette(points_lps, model.model.triangles, c_arm)
+    covered = silhouette(transform_points(pose, model.model.points_lps), model.model.triangles, c_arm)
     core = binary_erosion(covered, np.ones((3, 3)), border_value=1)
     return rim[chosen], ~core[cells[:, 1], cells[:, 0]]
 
@@ -128,19 +127,19 @@ def rim_points(
 def _equations(
     model: PoseModel,
     views: Sequence[Evidence],
-    points: FloatArray,
-    pivot: FloatArray,
+    start: FloatArray,
     parameters: FloatArray,
     cap_mm: float,
     hides: bool,
 ) -> tuple[list[NormalEquations], FloatArray]:
     """The equations of each view, and (explained share, covered share, mean square in mm2) of each."""
-    moved, moved_pivot = transform_points(motion_matrix(parameters, pivot), points), pivot + parameters[3:]
+    pivot = transform_points(start, model.pivot_lps[None])[0]
+    pose, moved_pivot = motion_matrix(parameters, pivot) @ start, pivot + parameters[3:]
     equations, shares = [], []
     for view in views:
         own = NormalEquations.zeros(1)
         equations.append(own)
-        rim, is_outline = rim_points(model, moved + view.table_shift_lps, view.c_arm, hides)
+        rim, is_outline = rim_points(model, shifted(pose, view.table_shift_lps), view.c_arm, hides)
         if np.count_nonzero(is_outline) < 10:
             own.cost += (1 + MODEL_WEIGHT) * cap_mm
             shares.append((0.0, 0.0, cap_mm**2))

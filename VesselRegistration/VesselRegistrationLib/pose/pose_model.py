@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,18 @@ class PoseModel:
         edges, edge_triangles = shared_edges(simple.triangles)
         coarse = dataclasses.replace(whole, model=simple, edges=edges, edge_triangles=edge_triangles)
         return dataclasses.replace(whole, coarse=coarse)
+
+    @cached_property
+    def triangle_normals(self) -> FloatArray:
+        """(T, 3) across the triangles, of any length."""
+        a, b, c = (self.model.points_lps[self.model.triangles[:, corner]] for corner in range(3))
+        return np.cross(b - a, c - a)
+
+    @cached_property
+    def triangle_offsets(self) -> FloatArray:
+        """(T,) products of the normals with points of the triangles' planes."""
+        corners = self.model.points_lps[self.model.triangles[:, 0]]
+        return np.asarray(np.einsum("ij,ij->i", self.triangle_normals, corners))
 
     @property
     def pivot_lps(self) -> FloatArray:

@@ -26,6 +26,13 @@ def motion_matrix(parameters: FloatArray, pivot_lps: FloatArray) -> FloatArray:
     return matrix
 
 
+def shifted(pose: FloatArray, shift_lps: FloatArray) -> FloatArray:
+    """A pose (4, 4) after a shift (3,) mm."""
+    moved = pose.copy()
+    moved[:3, 3] += shift_lps
+    return moved
+
+
 def motion_between(start: FloatArray, end: FloatArray, pivot_lps: FloatArray) -> FloatArray:
     """The motion (6,) about a pivot that takes the pose `start` (4, 4) to `end` (4, 4)."""
     from scipy.spatial.transform import Rotation

@@ -153,11 +153,16 @@ def _shifts(views: Sequence[Evidence], reach_mm: float) -> FloatArray:
 
 
 def _turns(prior: Prior, count: int, seed: int) -> FloatArray:
-    """(count, 3) rad, the first one none, the others spread evenly over what is likely."""
-    from scipy.stats import norm, qmc
+    """(count, 3) rad, the first one none, the others spread evenly over what is likely.
 
-    even = qmc.Sobol(3, seed=seed).random_base2(int(np.ceil(np.log2(max(count, 2)))))[:count]
-    turns = norm.ppf(np.clip(even, 1e-3, 1 - 1e-3)) * np.radians(prior.turn_deg)
+    Even by multiples of the powers of the root of x^4 = x + 1, the golden ratio's kin in three dimensions.
+    """
+    from scipy.special import ndtri
+
+    root = 1.2207440846057596
+    offset = np.random.default_rng(seed).random(3)
+    even = (offset + np.arange(count)[:, None] / root ** np.arange(1, 4)) % 1
+    turns = ndtri(np.clip(even, 1e-3, 1 - 1e-3)) * np.radians(prior.turn_deg)
     turns[0] = 0
     return np.asarray(turns)
 
