@@ -28,8 +28,9 @@ from VesselRegistrationLib.projection import transform_points
 from VesselRegistrationLib.registration import Status
 from VesselSegmentationLib.errors import InputError
 
-FOLLOWED_CAPS_MM = (6.0, 5.0, 4.0, 3.0, 2.0, 1.5, 1.0)
-"""Steps from one frame's pose to the next one's."""
+FOLLOWED_COARSE_CAPS_MM = (6.0, 5.0, 4.0, 3.0)
+FOLLOWED_CAPS_MM = (2.0, 1.5, 1.0)
+"""Steps from one frame's pose to the next one's, with the model of few triangles first."""
 
 __all__ = ["PoseEstimate", "PoseModel", "PoseSettings", "PoseView", "estimate_pose", "pose_in_view"]
 
@@ -159,7 +160,9 @@ def improve_pose(
     reason = unusable_view(evidence)
     if reason:
         return _without_fit(start, reason)
-    fit = refine(model, evidence, start, np.zeros(6), options.prior, FOLLOWED_CAPS_MM)
+    coarse, none = model.coarse or model, np.zeros(6)
+    near = refine(coarse, evidence, start, none, options.prior, FOLLOWED_COARSE_CAPS_MM, hides=False)
+    fit = refine(model, evidence, start, near.parameters, options.prior, FOLLOWED_CAPS_MM)
     return _judged(model, evidence, start, fit, options)
 
 
