@@ -23,6 +23,8 @@ SAME_MODEL_MM = 1.0
 """Models whose corners lie closer than this are the same one."""
 MOVED_TURN_DEG, MOVED_SHIFT_MM = 2.0, 5.0
 """Standard deviations, per axis, of what patient, breath and C-arm do between two runs."""
+MOST_TURN_DEG, MOST_SHIFT_MM = 6.0, 25.0
+"""Those of a pose of which nothing more is known; none is taken to be worse."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def read_found_pose(path: Path | str, model: VesselModel) -> FoundPose:
     usable = [pose for pose in poses if _matrix(pose) is not None]
     if not usable:
         raise InputError(_why_unusable(poses, path))
-    pose = min(usable, key=lambda pose: _positive(pose.get("expectedInPlaneErrorMm"), math.inf))
+    pose = min(usable, key=_expected_error)
     if pose.get("coordinateSystem") != "LPS":
         raise InputError(f'{path} says coordinateSystem {pose.get("coordinateSystem")!r}; a report says "LPS".')
     turn, shift = _deviations(pose)
@@ -98,6 +100,10 @@ def _matrix(pose: dict[str, Any]) -> Any:
     status = pose.get("status")
     key = {"adjusted": "adjustedModelToIsocenter", "registered": "modelToIsocenter"}.get(str(status))
     return None if key is None else pose.get(key)
+
+
+def _expected_error(pose: dict[str, Any]) -> float:
+    return _positive(pose.get("expectedInPlaneErrorMm"), math.inf) if _has_errors(pose) else math.inf
 
 
 def _why_unusable(poses: list[dict[str, Any]], path: Path) -> str:
@@ -130,13 +136,23 @@ def _are_close(one: Any, other: list[list[float]]) -> bool:
 
 
 def _deviations(pose: dict[str, Any]) -> tuple[float, float]:
-    """Standard deviations of the pose per axis, degrees and mm, with what moves between two runs."""
+    """Standard deviations of the pose per axis, degrees and mm, with what moves between two runs.
+
+    What is known of errors is of the pose that was found: where a hand has moved the model since, nothing is.
+    """
+    if not _has_errors(pose):
+        return MOST_TURN_DEG, MOST_SHIFT_MM
     try:
         variances = np.diag(np.array(pose["poseCovariance"], dtype=float)).reshape(2, 3).mean(axis=1)
         turn, shift = float(np.degrees(np.sqrt(variances[0]))), float(np.sqrt(variances[1]))
     except (KeyError, TypeError, ValueError):
         turn, shift = math.nan, _positive(pose.get("expectedDepthErrorMm"), math.nan)
-    return _clipped(turn, MOVED_TURN_DEG, 6.0), _clipped(shift, MOVED_SHIFT_MM, 25.0)
+    return _clipped(turn, MOVED_TURN_DEG, MOST_TURN_DEG), _clipped(shift, MOVED_SHIFT_MM, MOST_SHIFT_MM)
+
+
+def _has_errors(pose: dict[str, Any]) -> bool:
+    """Whether the errors that the report states are of the pose that is carried."""
+    return _matrix(pose) == pose.get("modelToIsocenter")
 
 
 def _clipped(deviation: float, moved: float, most: float) -> float:

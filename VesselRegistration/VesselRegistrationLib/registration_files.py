@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from VesselRegistrationLib.affine import decompose
-from VesselRegistrationLib.c_arm import CArm
-from VesselRegistrationLib.matching_ambiguity import Ambiguity
 from VesselRegistrationLib.model_writing import write_vessel_model
-from VesselRegistrationLib.pose_carrying import model_bounds, table_entry
+from VesselRegistrationLib.pose_carrying import model_bounds
 from VesselRegistrationLib.registration import FrameRegistration, Status
+from VesselRegistrationLib.registration_entries import FrameEntry, NamedErrors, PictureMatch, PoseErrors
 from VesselRegistrationLib.registration_pictures import frame_pictures, summary_sheet
 from VesselRegistrationLib.vessel_model import VesselModel
 from VesselSegmentationLib.errors import OutputError
 from VesselSegmentationLib.files import write_atomically
 from VesselSegmentationLib.overlay import write_png
+
+if TYPE_CHECKING:
+    from VesselRegistrationLib.matching import AffineMatch
 
 SCHEMA = "vessel-registration/registration"
 SCHEMA_VERSION = 1
@@ -91,12 +89,12 @@ def registration_report(
 ) -> dict[str, Any]:
     """The content of registration.json. Matrices are row by row, mm or pixels; angles in degrees."""
     files = [run_file] * len(results) if isinstance(run_file, str) else list(run_file)
-    entries = [pose_entry(result, file) for result, file in zip(results, files, strict=True)]
+    entries = [frame_entry(result, file).as_json() for result, file in zip(results, files, strict=True)]
     return report_of_poses(entries, model, model_name)
 
 
 def report_of_poses(poses: list[dict[str, Any]], model: VesselModel, model_name: str) -> dict[str, Any]:
-    """The content of registration.json from one entry per frame; see `pose_entry`."""
+    """The content of registration.json from one `FrameEntry` per frame."""
     pose = poses[0]
     return {
         "schema": SCHEMA,
@@ -117,105 +115,59 @@ def report_of_poses(poses: list[dict[str, Any]], model: VesselModel, model_name:
     }
 
 
-def pose_entry(result: FrameRegistration, run_file: str) -> dict[str, Any]:
-    """One frame's part of the report."""
-    c_arm, match = result.c_arm, result.match if result.status is Status.REGISTERED else None
-    carried = result.matched_model_to_isocenter() if match else None
-    return {
-        "method": "affine" if result.pose is None else "pose",
-        "run": result.run,
-        "file": run_file,
-        "frame": result.frame,
-        "status": result.status.value,
-        "reason": result.reason,
-        "coordinateSystem": "LPS",
-        "modelToIsocenter": None if result.reason else _numbers(result.rigid_model_to_isocenter),
-        **_pose_errors(result),
-        **_landmark_errors(result),
-        "table": table_entry(result.geometry),
-        "startModelToIsocenter": _numbers(result.model_to_isocenter),
-        "affineModelToIsocenter": _numbers(carried) if result.pose is None else None,
-        "affine": _numbers(match.moving_to_fixed) if match else None,
-        "affineProjectionToFrame": _numbers(match.projection_to_frame) if match else None,
-        "affineParts": _parts(match.projection_to_frame) if match else None,
-        "DSC": _number(match.overlap.dsc) if match else None,
-        "Precision": _number(match.overlap.precision) if match else None,
-        "Recall": _number(match.overlap.recall) if match else None,
-        "roi": dataclasses.asdict(result.roi),
-        "threshold": result.threshold,
-        "vesselShare": _number(float(result.vessels.mean())),
-        "start": match.start if match else None,
-        "warnings": list(match.warnings) if match else [],
-        "ambiguity": _ambiguity(match.ambiguity) if match and match.ambiguity else None,
-        "projection": result.projection.mode.value,
-        "cArm": c_arm_entry(c_arm),
-    }
+def frame_entry(result: FrameRegistration, run_file: str) -> FrameEntry:
+    """One frame's part of the report. A frame that was refused has no pose and no match."""
+    match = result.match if result.status is Status.REGISTERED else None
+    return FrameEntry(
+        run=result.run,
+        file=run_file,
+        frame=result.frame,
+        status=result.status.value,
+        reason=result.reason,
+        pose=None if result.reason else result.rigid_model_to_isocenter,
+        errors=_pose_errors(result),
+        landmarks=_landmark_errors(result),
+        geometry=result.geometry,
+        start=result.model_to_isocenter,
+        affine_in_space=result.matched_model_to_isocenter() if match and result.pose is None else None,
+        match=_picture_match(match) if match else None,
+        roi=result.roi,
+        threshold=result.threshold,
+        vessel_share=float(result.vessels.mean()),
+        warnings=match.warnings if match else (),
+        projection=result.projection.mode.value,
+        c_arm=result.c_arm,
+    )
 
 
-def _pose_errors(result: FrameRegistration) -> dict[str, Any]:
-    """What is known of a rigid pose's errors; empty for an affine match."""
+def _picture_match(match: AffineMatch) -> PictureMatch:
+    overlap = match.overlap
+    return PictureMatch(
+        match.projection_to_frame, overlap.dsc, overlap.precision, overlap.recall, match.start, match.ambiguity
+    )
+
+
+def _pose_errors(result: FrameRegistration) -> PoseErrors | None:
+    """What is known of a rigid pose's errors; None for an affine match."""
     pose = result.pose
     if pose is None:
-        return {}
-    sure = pose.uncertainty
-    return {
-        "expectedInPlaneErrorMm": _number(pose.expected_in_plane_error_mm),
-        "inPlaneErrorBoundMm": _number(pose.in_plane_error_bound_mm),
-        "expectedDepthErrorMm": _number(pose.expected_depth_error_mm),
-        "poseCovariance": _numbers(sure.covariance) if sure else None,
-        "posePivotLps": np.round(sure.pivot_lps, 6).tolist() if sure else None,
-        "jointRuns": list(result.joint_runs),
-    }
+        return None
+    sure, pivot = pose.uncertainty, None
+    if sure is not None and result.rigid_model_to_isocenter is not None:
+        # Runs that were solved together share one covariance; its pivot goes with the table as the pose does.
+        pivot = sure.pivot_lps + (result.rigid_model_to_isocenter - pose.model_to_isocenter)[:3, 3]
+    return PoseErrors(
+        pose.expected_in_plane_error_mm,
+        pose.in_plane_error_bound_mm,
+        pose.expected_depth_error_mm,
+        sure.covariance if sure else None,
+        pivot,
+        result.joint_runs,
+    )
 
 
-def _landmark_errors(result: FrameRegistration) -> dict[str, Any]:
-    """How far named points are off; empty where none was marked."""
+def _landmark_errors(result: FrameRegistration) -> NamedErrors | None:
     errors = result.landmarks
     if errors is None:
-        return {}
-    return {
-        "landmarks": {
-            "inPlaneErrorMm": {name: _number(error) for name, error in errors.in_plane_mm.items()},
-            "inPlaneRmsMm": _number(errors.in_plane_rms_mm),
-            "targetErrorMm": {name: _number(error) for name, error in errors.target_mm.items()},
-            "targetRmsMm": _number(errors.target_rms_mm),
-        }
-    }
-
-
-def c_arm_entry(c_arm: CArm) -> dict[str, Any]:
-    """A camera as the report has it."""
-    return {
-        "primaryAngleDeg": c_arm.primary_angle_deg,
-        "secondaryAngleDeg": c_arm.secondary_angle_deg,
-        "sidMm": c_arm.sid_mm,
-        "sodMm": c_arm.sod_mm,
-        "rows": c_arm.rows,
-        "columns": c_arm.columns,
-        "spacingMm": list(c_arm.spacing_mm),
-        "principalPointPx": list(c_arm.center_px),
-    }
-
-
-def _parts(matrix: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float | None]:
-    return {
-        {"rotation_deg": "rotationDeg"}.get(name, name): _number(value)
-        for name, value in dataclasses.asdict(decompose(matrix)).items()
-    }
-
-
-def _ambiguity(ambiguity: Ambiguity) -> dict[str, Any]:
-    return {
-        "worstPx": _number(ambiguity.worst_px),
-        "bestPx": _number(ambiguity.best_px),
-        "worstDirectionDeg": _number(ambiguity.worst_direction_deg),
-        "text": ambiguity.sentence,
-    }
-
-
-def _number(value: float) -> float | None:
-    return round(value, 4) if math.isfinite(value) else None
-
-
-def _numbers(matrix: np.ndarray[Any, np.dtype[np.float64]] | None) -> list[list[float]] | None:
-    return None if matrix is None else np.round(matrix, 9).tolist()
+        return None
+    return NamedErrors(errors.in_plane_mm, errors.in_plane_rms_mm, errors.target_mm, errors.target_rms_mm)

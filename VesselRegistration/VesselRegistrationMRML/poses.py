@@ -68,6 +68,12 @@ class RegistrationResult:
     """The runs that were solved together, if several were."""
     roi: tuple[int, ...] = ()
     """First column and row, width and height of the region that was matched."""
+    ambiguityPx: tuple[float, ...] | None = None
+    """Of an affine: how far the picture leaves it open at most and at least, pixels, and the direction in degrees."""
+    threshold: float | None = None
+    """Vessel from this probability."""
+    vesselShare: float | None = None
+    """Of the frame."""
 
 
 @dataclass(frozen=True)

@@ -122,11 +122,10 @@ def _results(folder: Path) -> list[RegistrationResult]:
     try:
         job = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
         entries = json.loads(path.read_text(encoding="utf-8"))["poses"]
-        start = json.loads((folder / START_FILE).read_text(encoding="utf-8"))["modelToIsocenter"]
         firstFrames = [int(job["firstFrame"])] * len(entries)
         if job["otherFrame"] is not None:
             firstFrames[1:] = [int(job["otherFrame"])] * (len(entries) - 1)
-        return [fromEntry(entry, first, start) for entry, first in zip(entries, firstFrames)]
+        return [fromEntry(entry, first) for entry, first in zip(entries, firstFrames)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"Registering left no usable report ({error!r}). Register again.") from error
 
@@ -138,8 +137,8 @@ def readMask(folder: Path) -> BoolArray:
     return np.asarray(read_xray_run(folder / RESULT_FOLDER / "mask.png").frames[0] > 0)
 
 
-def fromEntry(entry: dict[str, Any], firstFrame: int = 0, start: Any = None) -> RegistrationResult:
-    """One frame's part of a registration.json. start: the pose (4, 4) that the command was given."""
+def fromEntry(entry: dict[str, Any], firstFrame: int = 0) -> RegistrationResult:
+    """One frame's part of a registration.json."""
     parts = entry["affineParts"] or {}
     return RegistrationResult(
         frame=firstFrame + int(entry["frame"]),
@@ -160,26 +159,27 @@ def fromEntry(entry: dict[str, Any], firstFrame: int = 0, start: Any = None) -> 
         inPlaneBoundMm=entry.get("inPlaneErrorBoundMm"),
         expectedDepthMm=entry.get("expectedDepthErrorMm"),
         covariance=_rows(entry.get("poseCovariance")),
-        pivotLps=_pivot(entry, start),
+        pivotLps=_tuple(entry.get("posePivotLps")),
         modelToIsocenter=_rows(entry["modelToIsocenter"] or entry["affineModelToIsocenter"]),
         roi=tuple(int(entry["roi"][name]) for name in ("x", "y", "width", "height")),
+        ambiguityPx=_ambiguity(entry.get("ambiguity")),
+        threshold=entry.get("threshold"),
+        vesselShare=entry.get("vesselShare"),
     )
-
-
-def _pivot(entry: dict[str, Any], start: Any) -> tuple[float, ...] | None:
-    """The pivot of the covariance at the frame's own table position; the report has it at that of the start."""
-    pivot = entry.get("posePivotLps")
-    if pivot is None:
-        return None
-    carried = entry["startModelToIsocenter"]
-    shift = [carried[axis][3] - start[axis][3] for axis in range(3)] if start else [0.0, 0.0, 0.0]
-    return tuple(value + step for value, step in zip(pivot, shift))
 
 
 def _sidecar(view: FrameGeometry) -> dict[str, Any]:
     """Geometry values as a `.geometry.json` has them; what is missing is left out."""
     values = {key: getattr(view, name).value for name, (_, key) in QUANTITIES.items()}
     return {key: value for key, value in values.items() if value is not None}
+
+
+def _tuple(values: Any) -> tuple[float, ...] | None:
+    return None if values is None else tuple(values)
+
+
+def _ambiguity(entry: dict[str, Any] | None) -> tuple[float, ...] | None:
+    return None if entry is None else (entry["worstPx"], entry["bestPx"], entry["worstDirectionDeg"])
 
 
 def _rows(matrix: Any) -> tuple[tuple[float, ...], ...] | None:

@@ -68,10 +68,11 @@ class VesselRegistrationLogic(
         self.recordPose(p)
         poses, geometry = self.storedPoses(p), self.geometryOf(p)
         start, pose = parts.placement.poseLps(p.startPose), parts.placement.poseLps(p.pose)
+        starts = {frame: self._carried(p, start, 0, frame) for frame in poses.frames}
         names = (p.model.GetName(), p.xray.GetName())
         errors = self.landmarkErrors(p)
         landmarks = (self.frame(p), errors) if errors is not None and errors.millimeters else None
-        files = [parts.saving.writeReport(folder, poses, geometry, model, start, names, landmarks)]
+        files = [parts.saving.writeReport(folder, poses, geometry, model, starts, names, landmarks)]
         covered = parts.pictures.modelSilhouette(model, pose, cArm)
         files += parts.saving.writePictures(folder, run_nodes.framePixels(p.xray), covered, self.vessels(p))
         files.append(parts.saving.writeTransform(folder, pose))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from VesselRegistrationLib.affine import translation
+from VesselRegistrationLib.affine import RegionOfInterest
 from VesselRegistrationLib.c_arm import FloatArray
+from VesselRegistrationLib.matching_ambiguity import Ambiguity
 from VesselRegistrationLib.projection import BoolArray
-from VesselRegistrationLib.registration_files import c_arm_entry, report_of_poses
+from VesselRegistrationLib.registration_entries import FrameEntry, NamedErrors, PictureMatch, PoseErrors
+from VesselRegistrationLib.registration_files import report_of_poses
 from VesselRegistrationLib.registration_pictures import with_outline
 from VesselRegistrationLib.vessel_model import VesselModel
 from VesselRegistrationMRML.geometry_node import RunGeometry
@@ -31,22 +34,22 @@ def writeReport(
     poses: RunPoses,
     geometry: RunGeometry,
     model: VesselModel,
-    start: FloatArray,
+    starts: Mapping[int, FloatArray],
     names: tuple[str, str],
     landmarks: tuple[int, LandmarkErrors] | None = None,
 ) -> Path:
     """registration.json (schema: Resources/registration.schema.json). names: of the model and of the run.
 
-    landmarks: a frame and how far off they are there.
+    starts: of every frame of `poses`, (4, 4) LPS mm. landmarks: a frame and how far off they are there.
 
     Raises InputError when no frame has a pose or was refused one, OutputError when it cannot be written.
     """
     if not poses.frames:
         raise InputError("Nothing was registered or adjusted yet, so there is no result to save. Register first.")
-    entries = [_entry(frame, pose, geometry, start, names[1]) for frame, pose in sorted(poses.frames.items())]
-    for entry in entries:
-        if landmarks is not None and entry["frame"] == landmarks[0]:
-            entry["landmarks"] = _landmarksEntry(landmarks[1])
+    entries = []
+    for frame, pose in sorted(poses.frames.items()):
+        errors = landmarks[1] if landmarks is not None and landmarks[0] == frame else None
+        entries.append(_entry(frame, pose, geometry, starts[frame], names[1], errors).as_json())
     path = folder / REPORT_FILE
     write_atomically(path, json.dumps(report_of_poses(entries, model, names[0]), indent=2, allow_nan=False) + "\n")
     return path
@@ -100,65 +103,63 @@ def writeScene(folder: Path, name: str = SCENE_FILE) -> Path:
     return path
 
 
-def _entry(frame: int, pose: FramePose, geometry: RunGeometry, start: FloatArray, run: str) -> dict[str, Any]:
-    """One frame's part of the report."""
+def _entry(
+    frame: int, pose: FramePose, geometry: RunGeometry, start: FloatArray, run: str, landmarks: LandmarkErrors | None
+) -> FrameEntry:
+    """One frame's part of the report. What was carried from another run is its pose, with the errors it has here."""
     cArm, result = geometry.cArm(frame), pose.result
-    x, y, width, height = result.roi if result and result.roi else (0, 0, cArm.columns, cArm.rows)
-    registered = result is not None and result.registered
-    adjusted = pose.origin in (PoseOrigin.ADJUSTED, PoseOrigin.CARRIED)
-    carried = pose.originText if pose.origin is PoseOrigin.CARRIED else ""
-    whole = np.array(result.affine) if result is not None and result.affine else None
-    return {
-        "run": run,
-        "frame": frame,
-        "status": "adjusted" if adjusted else "registered" if registered else "refused",
-        "reason": (result.reason if result else "") or carried,
-        "coordinateSystem": "LPS",
-        **_rigidEntry(result),
-        "startModelToIsocenter": start.tolist(),
-        "affineModelToIsocenter": _listed(result.modelToIsocenter) if result and result.method == "affine" else None,
-        "adjustedModelToIsocenter": _listed(pose.modelToIsocenter) if adjusted else None,
-        "affine": None if whole is None else (whole @ translation(x, y)).tolist(),
-        "affineProjectionToFrame": None if whole is None else whole.tolist(),
-        "affineParts": {
-            "rotationDeg": result.rotationDeg,
-            "scale": result.scale,
-            "anisotropy": result.anisotropy,
-        }
-        if result is not None and registered
-        else None,
-        "DSC": result.dsc if result else None,
-        "Precision": result.precision if result else None,
-        "Recall": result.recall if result else None,
-        "roi": {"x": x, "y": y, "width": width, "height": height},
-        "warnings": list(result.warnings) if result else [],
-        "projection": "perspective",
-        "cArm": c_arm_entry(cArm),
-    }
+    isAdjusted = pose.origin in (PoseOrigin.ADJUSTED, PoseOrigin.CARRIED)
+    isRegistered = result is not None and result.registered
+    found = result if pose.carried is None else pose.carried
+    isPose = found is not None and found.method == "pose"
+    isKnown = isPose and found.registered
+    return FrameEntry(
+        run=run,
+        frame=frame,
+        status="adjusted" if isAdjusted else "registered" if isRegistered else "refused",
+        reason=_reason(pose),
+        start=start,
+        roi=RegionOfInterest(*result.roi)
+        if result is not None and result.roi
+        else RegionOfInterest(0, 0, cArm.columns, cArm.rows),
+        c_arm=cArm,
+        geometry=geometry.frame(frame),
+        pose=_array(found.modelToIsocenter) if isKnown else None,
+        errors=_errors(found) if isPose else None,
+        affine_in_space=_array(result.modelToIsocenter) if isRegistered and result.method == "affine" else None,
+        adjusted=_array(pose.modelToIsocenter) if isAdjusted else None,
+        landmarks=None if landmarks is None else NamedErrors(landmarks.millimeters, landmarks.rms),
+        match=_match(result),
+        threshold=result.threshold if result else None,
+        vessel_share=result.vesselShare if result else None,
+        warnings=result.warnings if result else (),
+    )
 
 
-def _landmarksEntry(errors: LandmarkErrors) -> dict[str, Any]:
-    """Landmarks of one view: their place in space, and so their error there, is not known."""
-    return {
-        "inPlaneErrorMm": {name: round(error, 4) for name, error in errors.millimeters.items()},
-        "inPlaneRmsMm": round(errors.rms, 4),
-        "targetErrorMm": {},
-        "targetRmsMm": None,
-    }
+def _reason(pose: FramePose) -> str:
+    """Why it was refused, or where it was carried from."""
+    if pose.result is not None and pose.result.reason:
+        return pose.result.reason
+    return pose.originText if pose.origin is PoseOrigin.CARRIED else ""
 
 
-def _rigidEntry(result: RegistrationResult | None) -> dict[str, Any]:
-    """What a rigid pose adds to a frame's report; an affine match estimates none."""
-    if result is None or result.method != "pose":
-        return {"method": "affine", "modelToIsocenter": None}
-    return {
-        "method": "pose",
-        "modelToIsocenter": _listed(result.modelToIsocenter) if result.registered else None,
-        "expectedInPlaneErrorMm": result.expectedInPlaneMm,
-        "inPlaneErrorBoundMm": result.inPlaneBoundMm,
-        "expectedDepthErrorMm": result.expectedDepthMm,
-    }
+def _errors(result: RegistrationResult) -> PoseErrors:
+    return PoseErrors(
+        result.expectedInPlaneMm,
+        result.inPlaneBoundMm,
+        result.expectedDepthMm,
+        _array(result.covariance),
+        _array(result.pivotLps),
+        result.joint,
+    )
 
 
-def _listed(matrix: Any) -> list[list[float]] | None:
-    return None if matrix is None else [list(row) for row in matrix]
+def _match(result: RegistrationResult | None) -> PictureMatch | None:
+    if result is None or result.affine is None:
+        return None
+    ambiguity = None if result.ambiguityPx is None else Ambiguity(*result.ambiguityPx)
+    return PictureMatch(np.array(result.affine), result.dsc, result.precision, result.recall, result.start, ambiguity)
+
+
+def _array(values: Any) -> FloatArray | None:
+    return None if values is None else np.array(values, dtype=float)

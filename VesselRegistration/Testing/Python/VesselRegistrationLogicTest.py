@@ -287,6 +287,8 @@ class VesselRegistrationLogicTest(unittest.TestCase):
             "expectedInPlaneErrorMm": 0.8 if registered else None,
             "inPlaneErrorBoundMm": 1.8 if registered else None,
             "expectedDepthErrorMm": 6.0 if registered else None,
+            "poseCovariance": np.diag([0.02**2] * 3 + [3.0**2] * 3).tolist() if registered else None,
+            "posePivotLps": [4.0, 5.0, 6.0] if registered else None,
             "affineModelToIsocenter": None,
             "affineProjectionToFrame": affine,
             "affineParts": {"rotationDeg": 0.0, "scale": 1.0, "anisotropy": 1.0} if registered else None,
@@ -295,6 +297,8 @@ class VesselRegistrationLogicTest(unittest.TestCase):
             "Recall": 0.9 if registered else None,
             "roi": {"x": 0, "y": 0, "width": 512, "height": 512},
             "start": "search" if registered else None,
+            "threshold": 0.5,
+            "vesselShare": 0.04,
             "warnings": [],
         }
         (folder / "result").mkdir()
@@ -324,6 +328,33 @@ class VesselRegistrationLogicTest(unittest.TestCase):
         np.testing.assert_allclose(read_pose(self.folder / "model-to-isocenter.tfm"), pose, atol=1e-6)
         loaded = slicer.util.loadTransform(str(self.folder / "model-to-isocenter.tfm"))
         np.testing.assert_allclose(placement.poseLps(loaded), pose, atol=1e-6)
+
+    def test_a_saved_pose_is_a_start_for_the_command_line_as_its_own_reports_are(self) -> None:
+        import numpy as np
+
+        from VesselRegistrationLib.pose_carrying import read_found_pose
+        from VesselRegistrationMRML import case, placement
+
+        self.logic.registrationArguments(self.p, self.folder)
+        self.writeReport(self.folder, registered=True)
+        self.logic.acceptRegistration(self.p, self.folder)
+        self.logic.saveResults(self.p, self.folder, scene=False)
+        model = case.vesselModel(self.p.model)
+        found = read_found_pose(self.folder / "registration.json", model)
+        np.testing.assert_allclose(found.model_to_isocenter[:3, 3], [1, 2, 3])
+        table = self.logic.geometryOf(self.p).frame(4).table
+        self.assertEqual(found.geometry.table.numbers, table.numbers)
+        self.assertEqual(found.geometry.table.source, table.source)
+        self.assertAlmostEqual(found.turn_deg, np.hypot(np.degrees(0.02), 2.0), places=3)
+        self.assertAlmostEqual(found.shift_mm, np.hypot(3.0, 5.0), places=3)
+        pose = json.loads((self.folder / "registration.json").read_text())["poses"][0]
+        self.assertEqual(pose["posePivotLps"], [4.0, 5.0, 6.0])
+        self.assertEqual((pose["threshold"], pose["vesselShare"], pose["jointRuns"]), (0.5, 0.04, []))
+        self.logic.nudge(self.p, rightMm=3)
+        self.logic.saveResults(self.p, self.folder, scene=False)
+        moved = read_found_pose(self.folder / "registration.json", model)
+        np.testing.assert_allclose(moved.model_to_isocenter, placement.poseLps(self.p.pose), atol=1e-8)
+        self.assertEqual((moved.turn_deg, moved.shift_mm), (6.0, 25.0))  # nobody knows how far off a hand is
 
     def test_a_folder_that_cannot_be_written_is_named(self) -> None:
         from VesselSegmentationLib.errors import OutputError
