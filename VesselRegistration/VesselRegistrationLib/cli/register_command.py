@@ -237,7 +237,7 @@ def print_result(result: FrameRegistration) -> None:
     if result.pose is not None and result.pose.quality is not None:
         _print_errors(result.pose, result.joint_runs)
     register_start.print_landmarks(result)
-    if result.match is not None:
+    if result.match is not None and not result.reason:
         overlap, parts = result.match.overlap, decompose(result.match.projection_to_frame)
         print(f"  DSC {overlap.dsc:.3f}   Precision {overlap.precision:.3f}   Recall {overlap.recall:.3f}")
         if result.projection.silhouette.any():
