@@ -1,8 +1,9 @@
 """A rigid pose by intensities, as what a user would take instead: diffdrr's renderer, its gradients, and Adam.
 
-The mesh becomes a volume; its radiograph is rendered by diffdrr at a few poses around the start, which are improved by
-the gradient of a normalized cross-correlation with the picture, over the whole and over patches, as diffdrr defines
-it; the best of them goes on with more pixels.
+The mesh becomes a volume. Its radiograph at the start, as given and turned in the picture's plane, is laid over the
+picture at all shifts by a Fourier transform; the best few of these poses, and the start, are improved by the gradient
+of a normalized cross-correlation, over the whole and over patches, as diffdrr defines it, with a coarser volume and few
+pixels; the best of them goes on with the whole volume and more pixels.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import torch
 from numpy.typing import NDArray
 from projection_baselines import NotAvailable, Volume, pixel_positions, voxelized
 from scipy.ndimage import gaussian_filter
+from skimage.feature import peak_local_max
 from skimage.transform import resize
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, conv2d, pad
+from torch.nn.functional import avg_pool2d, avg_pool3d, conv2d, pad
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.projection import transform_points
@@ -36,6 +38,23 @@ SHADE_SHARE = 0.06
 
 
 @dataclass(frozen=True)
+class Level:
+    """How the poses that came this far are improved."""
+
+    poses: int
+    side: int
+    """Rows and columns of the pictures."""
+    samples: int
+    """Along each ray."""
+    pooled: int
+    """Voxels of the volume to a side that are taken as one, so that vessels do not fall between rays."""
+    blur_px: float
+    steps: int
+    turn_rate_rad: float
+    shift_rate_mm: float
+
+
+@dataclass(frozen=True)
 class DrrSettings:
     """What diffdrr and the optimizer are asked to do. The defaults are the best of those tried on tuning cases."""
 
@@ -44,17 +63,13 @@ class DrrSettings:
     saturation_mm: float = 3.0
     """Path length at which a vessel counts as seen to 63 %; 0: the path length itself."""
     voxel_mm: float = 1.5
-    sides: tuple[int, ...] = (64, 128)
-    """Rows and columns of the pictures, coarse to fine."""
-    blurs_px: tuple[float, ...] = (2.0, 0.7)
-    samples: tuple[int, ...] = (96, 128)
-    """Along each ray."""
-    steps: tuple[int, ...] = (60, 40)
-    starts: int = 5
-    """1: the start as given; 5: also shifted four ways across the picture."""
-    start_shift_mm: float = 25.0
-    turn_rates_rad: tuple[float, ...] = (0.02, 0.005)
-    shift_rates_mm: tuple[float, ...] = (3.0, 0.6)
+    turns_deg: tuple[float, ...] = (-8.0, 0.0, 8.0)
+    """In the picture's plane, tried at all shifts up to `most_shift_mm` before the first level."""
+    most_shift_mm: float = 60.0
+    levels: tuple[Level, ...] = (
+        Level(4, 64, 96, 2, 1.5, 40, 0.02, 3.0),
+        Level(1, 128, 128, 1, 0.7, 40, 0.005, 0.6),
+    )
     patch_px: int = 13
     patch_share: float = 0.5
     """Weight of the correlation over patches; the rest is the whole picture's."""
@@ -86,21 +101,23 @@ def pose_by_drr(
         max(1.0, depths.min() - MARGIN_MM) / c_arm.sid_mm,
         min(c_arm.sid_mm, depths.max() + MARGIN_MM) / c_arm.sid_mm,
     )
-    parameters = torch.zeros(settings.starts, 6)
-    for number, (right, up) in enumerate([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)][: settings.starts]):
-        parameters[number, 3:5] = settings.start_shift_mm * torch.tensor([right, up])
-    for level, side in enumerate(settings.sides):
-        fixed = _blurred(torch.from_numpy(_resized(picture, side))[None, None], settings.blurs_px[level])
-        scene = _Scene(render, volume, motion, c_arm.resized(side, side), reach, settings.samples[level])
+    parameters, scores = torch.zeros(1, 6), torch.zeros(1)
+    for number, level in enumerate(settings.levels):
+        fixed = _blurred(torch.from_numpy(_resized(picture, level.side))[None, None], level.blur_px)
+        seen_by = c_arm.resized(level.side, level.side)
+        scene = _Scene(render, pooled(volume, level.pooled), motion, seen_by, reach, level.samples)
+        if number == 0:
+            parameters = _laid_over(scene, fixed, level, settings)
+        else:
+            parameters = parameters[scores.argsort(descending=True)[: level.poses]]
+        parameters, scores = _climbed(scene, fixed, parameters, level, settings)
+    return motion.pose(parameters[scores.argmax()])
 
-        def agreement(
-            at: Tensor, scene: _Scene = scene, fixed: Tensor = fixed, blur: float = settings.blurs_px[level]
-        ) -> Tensor:
-            return _correlation(_blurred(_seen(scene.path_lengths_mm(at), settings), blur), fixed, settings)
 
-        parameters, scores = _climbed(agreement, parameters, settings, level)
-        parameters = parameters[scores.argmax()][None]
-    return motion.pose(parameters[0])
+def pooled(volume: Volume, factor: int) -> Volume:
+    """The volume with so many voxels to a side taken as one."""
+    shares = avg_pool3d(volume.shares[None, None], factor, ceil_mode=True, count_include_pad=False)[0, 0]
+    return Volume(shares, volume.first_lps + volume.spacing_mm * (factor - 1) / 2, volume.spacing_mm * factor)
 
 
 def bright_vessels(frame: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -168,18 +185,45 @@ class _Scene:
         return torch.as_tensor(lengths).reshape(len(parameters), 1, self.c_arm.rows, self.c_arm.columns)
 
 
-def _climbed(agreement: Any, parameters: Tensor, settings: DrrSettings, level: int) -> tuple[Tensor, Tensor]:
-    """The best parameters (B, 6) seen on the way up, and how well they agree (B,)."""
+@torch.no_grad()
+def _laid_over(scene: _Scene, fixed: Tensor, level: Level, settings: DrrSettings) -> Tensor:
+    """The start, and the turns and shifts in the picture's plane that correlate best with it: (level.poses, 6)."""
+    beam = _float(scene.motion.c_arm.axes_lps()[2])
+    turns = torch.zeros(len(settings.turns_deg), 6)
+    turns[:, :3] = torch.tensor(settings.turns_deg).deg2rad()[:, None] * beam
+    found = _blurred(_seen(scene.path_lengths_mm(turns), settings), level.blur_px)[:, 0]
+    found = (found - found.mean(dim=(1, 2), keepdim=True)) / (found.std(dim=(1, 2), keepdim=True) + VARIANCE_FLOOR)
+    size = (2 * level.side, 2 * level.side)
+    product = torch.fft.rfft2(fixed[0] - fixed.mean(), size) * torch.fft.rfft2(found, size).conj()
+    agreement = torch.fft.fftshift(torch.fft.irfft2(product, size), dim=(1, 2)).numpy()
+    pixel_mm = scene.c_arm.pixel_size_at_isocenter_mm()
+    most = min(level.side - 1, int(settings.most_shift_mm / pixel_mm))
+    near = slice(level.side - most, level.side + most + 1)
+    best = []
+    for turn, scores in zip(turns, agreement[:, near, near], strict=True):
+        peaks = peak_local_max(scores, min_distance=2, num_peaks=level.poses, exclude_border=False)
+        for row, column in peaks:
+            shift = torch.tensor([0, 0, 0, column - most, most - row, 0]) * pixel_mm
+            best.append((float(scores[row, column]), turn + shift))
+    best.sort(key=lambda one: -one[0])
+    return torch.stack([torch.zeros(6), *(pose for _score, pose in best[: level.poses - 1])])
+
+
+def _climbed(
+    scene: _Scene, fixed: Tensor, parameters: Tensor, level: Level, settings: DrrSettings
+) -> tuple[Tensor, Tensor]:
+    """The best parameters (B, 6) seen on the way up from these, and how well they agree (B,)."""
     turns = parameters[:, :3].clone().requires_grad_()
     shifts = parameters[:, 3:].clone().requires_grad_()
-    rates = [(turns, settings.turn_rates_rad[level]), (shifts, settings.shift_rates_mm[level])]
+    rates = [(turns, level.turn_rate_rad), (shifts, level.shift_rate_mm)]
     optimizer = torch.optim.Adam([{"params": [values], "lr": rate} for values, rate in rates], maximize=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps[level])
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, level.steps)
     best, scores = parameters.clone(), torch.full((len(parameters),), -math.inf)
-    for _step in range(settings.steps[level]):
+    for _step in range(level.steps):
         optimizer.zero_grad()
         now = torch.cat([turns, shifts], dim=1)
-        reached = agreement(now)
+        found = _blurred(_seen(scene.path_lengths_mm(now), settings), level.blur_px)
+        reached = _correlation(found, fixed, settings)
         is_better = reached.detach() > scores
         best[is_better], scores[is_better] = now.detach()[is_better], reached.detach()[is_better]
         reached.sum().backward()

