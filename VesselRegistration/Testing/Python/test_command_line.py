@@ -340,6 +340,43 @@ def test_networks_that_were_tampered_with_are_refused(
     assert "SHA-256" in capsys.readouterr().err
 
 
+def test_a_run_of_a_single_frame_is_simulated_too(tmp_path: Path) -> None:
+    from VesselRegistrationLib.xray_reading import read_xray_run
+
+    options = ["--region", "phantom", "--seed", 5, "--frames", 1, "--size", 128, "--model-cell", 4]
+    assert run("simulate", *options, "--output", tmp_path) == 0
+    assert read_xray_run(tmp_path / "run.dcm").frames.shape == (1, 128, 128)
+    assert picture(tmp_path / "masks" / "frame_000.png").any()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--frames", 0], ["0 frames", "choose 1 to"]),
+        (["--frames", 100_000], ["100000 frames", "choose 1 to"]),
+        (["--size", 10], ["10 x 10", "choose a size of 128"]),
+        (["--size", 100_000], ["100000", "choose a size"]),
+        (["--model-cell", 0], ["0 mm", "choose cells"]),
+        (["--model-cell", -1], ["-1 mm", "choose cells"]),
+        (["--model-cell", 500], ["500 mm", "choose cells"]),
+        (["--model-cell", "nan"], ["nan mm", "choose cells"]),
+        (["--seed", -3], ["seed -3", "0 or more"]),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused_in_one_line(
+    tmp_path: Path, options: list[object], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("simulate", "--region", "phantom", *options, "--output", tmp_path / "out") == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert all(word in message for word in words)
+    (tmp_path / "file").write_text("")
+    assert run("simulate", "--region", "phantom", "--output", tmp_path / "file") == 2
+    assert "Choose another folder" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == ""
+    assert not any((tmp_path / "out").rglob("*"))
+
+
 def test_simulate_writes_a_case_that_the_other_commands_read(tmp_path: Path) -> None:
     options = ["--region", "phantom", "--seed", 5, "--frames", 2, "--size", 128]
     assert run("simulate", *options, "--output", tmp_path) == 0

@@ -45,6 +45,11 @@ HEARTBEAT_MM = {"upper": 2.0, "coronary": 3.0, "lower": 0.3, "phantom": 0.0}
 BREATH_MM = {"upper": 2.0, "coronary": 2.0, "lower": 0.5, "phantom": 0.0}
 """Amplitudes of the motion, mostly along the body: a simplification of what is seen in practice."""
 VIEWS_TRIED = 30
+MOST_FRAMES = 1000
+SIDES_PX = (128, 2048)
+"""What runs of such machines have, and what fits into memory."""
+COARSEST_CELL_MM = 10.0
+"""Vessels are made as thick as cells at least: coarser ones leave no tree."""
 LEAST_VESSEL_SHARE = {"upper": 0.05, "lower": 0.02, "coronary": 0.015, "phantom": 0.02}
 """Share of the picture that contrast-filled vessel covers when the tree is full."""
 ANGLES_APART_DEG = (35.0, 60.0)
@@ -109,7 +114,8 @@ def simulate_case(
 ) -> SimulatedCase:
     """A case of a region ("upper", "lower", "coronary", "phantom"): contrast arrives, fills, and thins again.
 
-    Raises InputError for less than one frame, a picture under 128 pixels, or a negative seed.
+    Raises InputError for frames or pictures in numbers that no machine has, for a mesh that is too coarse
+    for vessels, or a negative seed.
     """
     return simulate_runs(region, seed, 1, frames, size, model_cell_mm, generator)[0]
 
@@ -129,8 +135,15 @@ def simulate_runs(
     """
     if runs < 1:
         raise InputError(f"A patient needs at least 1 run, not {runs}.")
-    if frames < 1 or size < 128:
-        raise InputError(f"A case needs at least 1 frame (not {frames}) and 128 pixels a side (not {size}).")
+    if not 1 <= frames <= MOST_FRAMES:
+        raise InputError(f"A run of {frames} frames cannot be simulated; choose 1 to {MOST_FRAMES} frames.")
+    if not SIDES_PX[0] <= size <= SIDES_PX[1]:
+        least, most = SIDES_PX
+        raise InputError(f"Pictures of {size} x {size} pixels cannot be simulated; choose a size of {least} to {most}.")
+    if model_cell_mm is not None and not 0 < model_cell_mm <= COARSEST_CELL_MM:
+        raise InputError(
+            f"A mesh of {model_cell_mm:g} mm is no vessel model; choose cells of up to {COARSEST_CELL_MM:g} mm."
+        )
     if seed < 0:
         raise InputError(f"The seed {seed} is negative. Choose 0 or more.")
     rng = np.random.default_rng([seed, 0xCA5E])

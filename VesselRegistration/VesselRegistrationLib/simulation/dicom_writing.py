@@ -26,7 +26,9 @@ def write_xa(case: SimulatedCase, path: Path | str) -> Path:
     from pydicom.uid import RLELossless
 
     dataset = _dataset(case)
-    dataset.compress(RLELossless, arr=case.frames, generate_instance_uid=False)
+    # pydicom takes the pixels of a single frame without an axis of frames.
+    pixels = case.frames if len(case.frames) > 1 else case.frames[0]
+    dataset.compress(RLELossless, arr=pixels, generate_instance_uid=False)
     content = io.BytesIO()
     dcmwrite(content, dataset, enforce_file_format=True)
     return write_atomically(path, content.getvalue())

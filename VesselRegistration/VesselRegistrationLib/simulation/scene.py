@@ -111,7 +111,7 @@ def make_patient(
     plaques = sample_plaques(own, tree, generator.extras) if own and region != "phantom" else None
     tissue = make_tissue(region, rng, generator.extras.waisted_vertebrae)
     ribs = mesh_branches(tissue.ribs, RIB_CELL_MM) if tissue.ribs else None
-    model = mesh_branches(tree.branches, cell_mm or CELL_MM[region])
+    model = mesh_branches(tree.branches, CELL_MM[region] if cell_mm is None else cell_mm)
     return SimulatedPatient(tree, model, tissue, ribs, plaques)
 
 
