@@ -8,7 +8,9 @@ with the same number of iterations, three trainings: on views of this patient al
 patients of all regions (`others`, the same training for all), and on half of each (`half`). Scored are views that no
 training saw: of this patient, of another patient of the same region, and of the patients of the other regions. Contrast
 in them runs through the vessel tree, which the training does not know, and covers at least 1 % of the picture. Prints
-a table; what is finished in OUTPUT is not trained again, so regions may run side by side and be printed together.
+a table: median DSC, the views that became better than by the start network, and by how much a training did more for
+this patient than `others` (mean over views, plus or minus two standard errors). What is finished in OUTPUT is not
+trained again, so regions may run side by side and be printed together.
 """
 
 from __future__ import annotations
@@ -133,19 +135,26 @@ def table(folder: Path) -> str:
         path.name.removesuffix(f".{SCORES_FILE}"): json.loads(path.read_text(encoding="utf-8"))
         for path in sorted(folder.glob(f"*.{SCORES_FILE}"))
     }
-    lines = ["| patient | trained on | this patient | views better | same region | other regions |", "|" + "---|" * 6]
+    heads = ("patient", "trained on", "this patient", "better than start", "beyond others", "same region")
+    lines = [f"| {' | '.join(heads)} | other regions |", "|" + "---|" * (len(heads) + 1)]
     for region in REGIONS:
-        before = np.array(scores["start"][f"{region}-{OWN}"])
+        this = {name: np.array(found[f"{region}-{OWN}"]) for name, found in scores.items()}
         for name, label in (("start", "start"), *((_name(arm, region), arm) for arm in ARMS)):
             if name not in scores:
                 continue
-            found = scores[name]
-            own = np.array(found[f"{region}-{OWN}"])
+            found, own = scores[name], this[name]
             elsewhere = np.concatenate([found[f"{one}-{OWN}"] for one in REGIONS if one != region])
-            better = "" if name == "start" else f"{int((own > before).sum())} of {len(own)}"
+            better = "" if name == "start" else f"{int((own > this['start']).sum())} of {len(own)}"
+            beyond = _difference(own, this["others"]) if label in ("own", "half") and "others" in this else ""
             medians = [f"{np.median(values):.3f}" for values in (own, found[f"{region}-{OTHER}"], elsewhere)]
-            lines.append(f"| {region} | {label} | {medians[0]} | {better} | {medians[1]} | {medians[2]} |")
+            lines.append(f"| {region} | {label} | {medians[0]} | {better} | {beyond} | {medians[1]} | {medians[2]} |")
     return "\n".join(lines)
+
+
+def _difference(scores: np.ndarray, reference: np.ndarray) -> str:
+    """Mean difference of the same views' scores, and twice its standard error over views."""
+    difference = scores - reference
+    return f"{difference.mean():+.3f} ± {2 * difference.std(ddof=1) / np.sqrt(len(difference)):.3f}"
 
 
 def _name(arm: str, region: str) -> str:

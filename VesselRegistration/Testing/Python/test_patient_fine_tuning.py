@@ -36,6 +36,10 @@ def test_table_has_a_line_per_patient_and_training_with_the_views_it_made_better
     write("start", [0.5, 0.6, 0.7], 0.4)
     write("own-lower", [0.6, 0.5, 0.9], 0.3)
     lines = table(tmp_path).splitlines()
-    assert "| lower | start | 0.600 |  | 0.400 | 0.400 |" in lines
-    assert "| lower | own | 0.600 | 2 of 3 | 0.300 | 0.300 |" in lines
+    assert "| lower | start | 0.600 |  |  | 0.400 | 0.400 |" in lines
+    assert "| lower | own | 0.600 | 2 of 3 |  | 0.300 | 0.300 |" in lines
+    write("others", [0.5, 0.5, 0.8], 0.4)
+    lines = table(tmp_path).splitlines()
+    assert "| lower | own | 0.600 | 2 of 3 | +0.067 ± 0.067 | 0.300 | 0.300 |" in lines
+    assert "| lower | others | 0.500 | 1 of 3 |  | 0.400 | 0.400 |" in lines
     assert not any(line.startswith("| upper | own") for line in lines)

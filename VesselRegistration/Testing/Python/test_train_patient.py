@@ -112,6 +112,8 @@ def test_model_and_region_belong_to_one_patient(
     _says_in_one_line("needs --model and --region", capsys)
     assert main(["train", "segmentation", "--region", "lower", "--output", str(tmp_path)]) == 2
     _says_in_one_line("--region: for `train patient` only", capsys)
+    assert main(["train", "segmentation", "--angle-spread", "0", "--output", str(tmp_path)]) == 2
+    _says_in_one_line("--angle-spread: for `train patient` only", capsys)
 
 
 def _says_in_one_line(named: str, capsys: pytest.CaptureFixture[str]) -> None:

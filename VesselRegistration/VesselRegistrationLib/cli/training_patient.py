@@ -66,7 +66,7 @@ def check(options: argparse.Namespace) -> None:
 
 
 def _refuse(options: argparse.Namespace, names: tuple[str, ...], words: str) -> None:
-    given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name) not in (None, [])]
     if given:
         raise InputError(f"{', '.join(given)}: {words}")
 
