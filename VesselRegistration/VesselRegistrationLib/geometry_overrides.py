@@ -130,7 +130,7 @@ def read_sidecar(picture: Path) -> list[GeometryOverrides] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path.name} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path.name} is not JSON: {error}. Correct or remove it.") from error
     if not isinstance(content, dict):
         raise InputError(f'{path.name} must hold one JSON object with geometry values, such as {{"sidMm": 1000}}.')

@@ -19,6 +19,8 @@ from VesselRegistrationLib.vessel_model import VesselModel
 from VesselRegistrationLib.xray_run import FrameGeometry, Origin, Sourced, XRayRun, carry_pose, table_shift_lps
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
 
+SCHEMA_VERSION = 1
+"""Of a registration.json. Raised when a reader of older files would misread a new one."""
 SAME_MODEL_MM = 1.0
 """Models whose corners lie closer than this are the same one."""
 MOVED_TURN_DEG, MOVED_SHIFT_MM = 2.0, 5.0
@@ -80,9 +82,16 @@ def read_found_pose(path: Path | str, model: VesselModel) -> FoundPose:
         content = json.loads(path.read_text(encoding="utf-8"))
         poses = [pose for pose in content["poses"] if isinstance(pose, dict)]
     except OSError as error:
-        raise InputError(f"The report {path} of the other run cannot be read ({error.strerror or error}).") from error
-    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"The report {path} of the other run cannot be read ({error.strerror or error}); check its path."
+        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is no registration.json; give the one that `register` wrote.") from error
+    if content.get("schemaVersion") != SCHEMA_VERSION:
+        raise InputError(
+            f"{path} is of version {content.get('schemaVersion')!r}, {SCHEMA_VERSION} is read here; register that run "
+            "with this program."
+        )
     _check_model(content.get("model"), model, path)
     usable = [pose for pose in poses if _matrix(pose) is not None]
     if not usable:
@@ -110,6 +119,8 @@ def _why_unusable(poses: list[dict[str, Any]], path: Path) -> str:
     refused = [pose for pose in poses if pose.get("status") == "refused"]
     if refused:
         return f"{path} was refused, so there is no pose to carry: {refused[-1].get('reason')}"
+    if not poses:
+        return f"{path} holds no pose at all; register that run again."
     return f"{path} holds no rigid pose, only an affine in the picture; register that run with --method pose."
 
 

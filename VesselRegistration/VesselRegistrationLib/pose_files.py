@@ -34,7 +34,7 @@ def read_pose(path: Path | str) -> FloatArray:
 def _from_json(path: Path) -> FloatArray:
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is not readable JSON ({error}). {_EXPECTED}") from error
     candidates = content.get("poses", [content]) if isinstance(content, dict) else []
     poses = [pose for pose in candidates if isinstance(pose, dict) and pose.get("modelToIsocenter") is not None]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from VesselRegistrationLib.model_writing import write_vessel_model
-from VesselRegistrationLib.pose_carrying import model_bounds
+from VesselRegistrationLib.pose_carrying import SCHEMA_VERSION, model_bounds
 from VesselRegistrationLib.registration import FrameRegistration, Status
 from VesselRegistrationLib.registration_entries import FrameEntry, NamedErrors, PictureMatch, PoseErrors
 from VesselRegistrationLib.registration_pictures import frame_pictures, summary_sheet
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from VesselRegistrationLib.matching import AffineMatch
 
 SCHEMA = "vessel-registration/registration"
-SCHEMA_VERSION = 1
-"""Raised when a reader of older files would misread a new one. The schema is Resources/registration.schema.json."""
+"""The schema is Resources/registration.schema.json."""
 REPORT_FILE = "registration.json"
 MODEL_FILE = "registered-model.stl"
 PICTURE_FILES = ("frame.png", "mask.png", "projection.png", "overlay.png", "outline.png")

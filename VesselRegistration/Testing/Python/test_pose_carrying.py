@@ -57,10 +57,12 @@ def report_of(folder: Path) -> dict[str, Any]:
 
 
 def changed(case: Path, path: Path, **changes: object) -> Path:
-    """The report of the case with its pose, or its model, changed."""
+    """The report of the case with its pose, its model or itself changed."""
     report = copy.deepcopy(report_of(case / "first"))
     report["model"] |= changes.pop("model", {})  # type: ignore[arg-type]
-    report["poses"][0] |= changes
+    report |= changes.pop("report", {})  # type: ignore[arg-type]
+    if report["poses"]:
+        report["poses"][0] |= changes
     path.write_text(json.dumps(report))
     return path
 
@@ -92,7 +94,9 @@ def test_a_pose_that_was_put_by_hand_is_carried_too(case: Path, tmp_path: Path) 
     matrix = np.eye(4)
     matrix[:3, 3] = (1, 2, 3)
     path = changed(case, tmp_path / "by-hand.json", status="adjusted", adjustedModelToIsocenter=matrix.tolist())
-    np.testing.assert_allclose(read_found_pose(path, read_vessel_model(case / "model.stl")).model_to_isocenter, matrix)
+    found = read_found_pose(path, read_vessel_model(case / "model.stl"))
+    np.testing.assert_allclose(found.model_to_isocenter, matrix)
+    assert (found.turn_deg, found.shift_mm) == (6.0, 25.0)  # the errors are those of the pose that was found
 
 
 @pytest.mark.parametrize(
@@ -110,6 +114,8 @@ def test_a_pose_that_was_put_by_hand_is_carried_too(case: Path, tmp_path: Path) 
             "different sources",
         ),
         ({"table": {"positionLpsMm": [1, 2, 3], "source": "x", "isRelative": True}}, "counts from the first frame"),
+        ({"report": {"poses": []}}, "holds no pose at all"),
+        ({"report": {"schemaVersion": 99}}, "is of version 99, 1 is read here"),
         ({"model": {"boundsLpsMm": [[0, 0, 0], [50, 50, 50]]}}, "another model"),
         ({"model": {"boundsLpsMm": None, "triangles": 4}}, "another model"),
     ],
@@ -136,7 +142,10 @@ def test_a_run_without_a_table_gets_no_pose_from_another(
     assert "give one of them" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("text", "word"), [("{", "no registration.json"), ("[]", "no registration.json")])
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("{", "no registration.json"), ("[]", "no registration.json"), ("[" * 100_000, "no registration.json")],
+)
 def test_another_kind_of_file_is_refused(case: Path, tmp_path: Path, text: str, word: str) -> None:
     (tmp_path / "other.json").write_text(text)
     model = read_vessel_model(case / "model.stl")

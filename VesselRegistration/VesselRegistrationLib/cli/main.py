@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import NoReturn
 
 from VesselRegistrationLib.cli import progress
 from VesselSegmentationLib.errors import MissingGeometryError, UserError
@@ -43,9 +44,17 @@ exit codes:
 Research use only. Not a medical device."""
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """Says in one line, without the whole usage, what is wrong with the arguments."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line and leave with the exit code of bad input."""
+        self.exit(BAD_INPUT, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+
 def build_parser(names: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
     """The whole parser; only the named sub-commands' modules are loaded, the others are listed with their help."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="vessel-registration",
         description=DESCRIPTION,
         epilog=EPILOG,

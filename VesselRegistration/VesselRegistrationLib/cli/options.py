@@ -218,10 +218,15 @@ def load_matcher(options: argparse.Namespace) -> AffineMatcher:
     return AffineMatcher.from_folder(options.matching_network or matching_network_folder())
 
 
+def check_threads(count: int) -> None:
+    """Raises InputError for less than one thread."""
+    if count < 1:
+        raise InputError(f"--threads {count} must be 1 or more.")
+
+
 def set_threads(count: int) -> None:
     """Let torch use so many threads, and no more, in this process."""
     import torch
 
-    if count < 1:
-        raise InputError(f"--threads {count} must be 1 or more.")
+    check_threads(count)
     torch.set_num_threads(count)

@@ -86,14 +86,15 @@ def run(options: argparse.Namespace) -> int:
     from VesselRegistrationLib.registration_files import prepare_output_folder, write_registration
 
     _check(options)
-    prepare_output_folder(options.output)
     progress.report(0.02, "reading model and run")
     model = shared.read_model(options)
     runs = [shared.read_run(options, path) for path in options.xray]
     for xray in runs:
         for warning in xray.warnings:
             print(f"run {xray.name}: {warning}")
+    _check_runs_differ(runs)
     start = register_start.read_start(options, model, runs)
+    prepare_output_folder(options.output)
     if options.method == "pose":
         results = by_pose(options, model, runs, start)
     else:
@@ -113,6 +114,8 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError(f"--threshold {options.threshold:g} must lie between 0 and 1.")
     if options.steps < 0:
         raise InputError(f"--steps {options.steps} must be 0 or more.")
+    shared.check_threads(options.threads)
+    register_start.check(options)
     if options.all_frames and options.frame is not None:
         raise InputError(f"--frame {options.frame} and --all-frames exclude each other; give one of them.")
     if len(options.xray) == 1:
@@ -124,6 +127,17 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError("--method affine is for one run; give one --xray, or use --method pose.")
     if options.mask is not None or options.roi is not None:
         raise InputError("--mask and --roi are for one run; give one --xray.")
+
+
+def _check_runs_differ(runs: list[XRayRun]) -> None:
+    """Raises InputError for the same pictures twice: counted twice, they would make the pose look surer than it is."""
+    for index, run in enumerate(runs):
+        for other in runs[:index]:
+            if run.frames.shape == other.frames.shape and np.array_equal(run.frames, other.frames):
+                raise InputError(
+                    f"The runs {other.name} and {run.name} are the same pictures, which tell nothing more together; "
+                    "give each run once."
+                )
 
 
 def by_pose(

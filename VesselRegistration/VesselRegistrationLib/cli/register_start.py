@@ -26,6 +26,7 @@ LARGEST_LANDMARK_RMS_MM = 10.0
 
 UNKNOWN_TURN_DEG, UNKNOWN_SHIFT_MM = 6.0, 25.0
 """Standard deviations, per axis, of a start of which nothing more is known."""
+MOST_TURN_DEG, MOST_SHIFT_MM = 180.0, 1000.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="begin where the landmarks are on their marks (default: yes, when --landmarks is given)",
     )
+
+
+def check(options: argparse.Namespace) -> None:
+    """Raises InputError for options of the start that make no sense."""
+    for name, value, most, unit in (
+        ("--start-turn", options.start_turn, MOST_TURN_DEG, "degrees"),
+        ("--start-shift", options.start_shift, MOST_SHIFT_MM, "mm"),
+    ):
+        if value is None:
+            continue
+        if not 0 < value < most:
+            raise InputError(f"{name} {value:g} must lie between 0 and {most:g} {unit}: how far off the start may be.")
+        if options.method == "affine":
+            raise InputError(f"{name} {value:g} is for --method pose; leave it out, or leave --method affine out.")
 
 
 def read_start(options: argparse.Namespace, model: VesselModel, runs: list[XRayRun]) -> Start:

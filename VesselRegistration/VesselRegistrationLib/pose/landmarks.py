@@ -81,9 +81,13 @@ class Landmarks:
             marked, given = (", ".join(sorted(set(names))) for names in self._names_of(runs))
             raise InputError(f"{self.source} marks no point on {given}, but on {marked}: check the name of the run.")
         for marks in self.pictures:
-            for run in runs:
-                if marks.run == run.name:
-                    _check_inside(marks, run, self.source)
+            named = [run for run in runs if run.name == marks.run]
+            if len(named) > 1:
+                raise InputError(
+                    f"{self.source} marks points on {marks.run}, and {len(named)} runs are named so; rename the files."
+                )
+            for run in named:
+                _check_inside(marks, run, self.source)
         return self
 
     def _names_of(self, runs: list[XRayRun]) -> tuple[list[str], list[str]]:
@@ -117,8 +121,8 @@ def _json(path: Path, kind: str) -> dict[str, Any]:
             raise InputError(f"{path} has more than {LIMIT_BYTES / 1e6:g} MB, which no {kind} needs.")
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"The {kind} {path} cannot be read ({error.strerror or error}).") from error
-    except ValueError as error:
+        raise InputError(f"The {kind} {path} cannot be read ({error.strerror or error}); check its path.") from error
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not readable JSON ({error}). Expected as in {EXAMPLE}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} is no {kind}. Expected as in {EXAMPLE}")
