@@ -1,20 +1,36 @@
 """When a pose is not to be shown: the view cannot tell, or what it shows does not fit the model.
 
-Limits were set on simulated patients that the evaluation does not use: poses of the wrong patient, of mirrored and of
-upside-down pictures on one side, good ones on the other (Testing/Benchmarks/pose_evaluation.py).
+A pose is trusted by a logistic function of what it explains and states. Its weights were fitted, by
+Testing/Benchmarks/pose_trust.py, on simulated patients that the evaluation does not use: good poses on one side, poses
+of a wrong patient, of mirrored and of upside-down pictures on the other.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from VesselRegistrationLib.pose.evidence import Evidence
 from VesselRegistrationLib.pose.quality import FitQuality
 from VesselRegistrationLib.registration import LARGEST_MASK_SHARE, SMALLEST_MASK_SHARE
 
-LEAST_EXPLAINED = 0.6
-LEAST_COVERED = 0.2
+TRUST_CONSTANT = 9.800
+TRUST_WEIGHTS = {
+    "log_told": 1.485,
+    "log_explained": 0.825,
+    "log_covered": 1.103,
+    "residual_mm": -11.925,
+    "lead": 4.31,
+    "surprise": -3.203,
+    "log_expected_mm": -0.129,
+}
+LEAST_TRUST = 0.29
+LEAD_OF_FOLLOWED = 0.2
+"""Taken for a pose that was followed from the last frame, for which no rivals were looked for."""
+LEAST_SHARE, LEAST_ERROR_MM = 0.01, 0.05
+"""Where logarithms end."""
 LARGEST_ERROR_MM = 5.0
+SMALL_LEAD = 0.1
 
 
 def unusable_view(views: Sequence[Evidence]) -> str:
@@ -33,21 +49,39 @@ def unusable_view(views: Sequence[Evidence]) -> str:
     return ""
 
 
-def poor_fit(fit: FitQuality, expected_in_plane_mm: float) -> str:
+def trust(quality: FitQuality, expected_in_plane_mm: float) -> float:
+    """Between 0 and 1: how much a pose looks like good ones did."""
+    values = measures(quality, expected_in_plane_mm)
+    return 1 / (1 + math.exp(-TRUST_CONSTANT - sum(TRUST_WEIGHTS[name] * value for name, value in values.items())))
+
+
+def measures(quality: FitQuality, expected_in_plane_mm: float) -> dict[str, float]:
+    """What trust is made of: shares as logarithms, since half as much means as much less wherever one begins."""
+    return {
+        "log_told": math.log(max(quality.told, LEAST_SHARE)),
+        "log_explained": math.log(max(quality.explained, LEAST_SHARE)),
+        "log_covered": math.log(max(quality.covered, LEAST_SHARE)),
+        "residual_mm": quality.residual_mm,
+        "lead": LEAD_OF_FOLLOWED if math.isnan(quality.lead) else quality.lead,
+        "surprise": quality.surprise,
+        "log_expected_mm": math.log(max(expected_in_plane_mm, LEAST_ERROR_MM)),
+    }
+
+
+def poor_fit(quality: FitQuality, expected_in_plane_mm: float) -> str:
     """Why a fit is not to be trusted, or an empty string."""
-    if fit.explained < LEAST_EXPLAINED:
-        return (
-            f"Only {fit.explained:.0%} of the vessels' outline lies on the model ({LEAST_EXPLAINED:.0%} are needed). "
-            "Check that model and run are of one patient and the picture is not mirrored, or give a better start."
-        )
-    if fit.covered < LEAST_COVERED:
-        return (
-            f"Only {fit.covered:.0%} of the model's outline is seen as vessel ({LEAST_COVERED:.0%} are needed): too "
-            "little contrast agent to tell the pose. Choose a fuller frame."
-        )
     if expected_in_plane_mm > LARGEST_ERROR_MM:
         return (
             f"The view cannot tell the pose: it may be {expected_in_plane_mm:.0f} mm off in the picture. A straight "
             "vessel slides along itself; choose a frame with a branching, or add a second run."
         )
-    return ""
+    believed = trust(quality, expected_in_plane_mm)
+    if believed >= LEAST_TRUST:
+        return ""
+    found = f"{quality.explained:.0%} of the vessels' outline lies on the model"
+    if quality.lead < SMALL_LEAD:
+        found += ", and another pose fits as well" if quality.lead <= 0 else ", and another pose fits nearly as well"
+    return (
+        f"The pose is not to be trusted ({believed:.0%}; {LEAST_TRUST:.0%} is needed): {found}. Check that model and "
+        "run are of one patient and that the picture is not mirrored, choose a fuller frame, or add a second run."
+    )

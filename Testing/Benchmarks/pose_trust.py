@@ -1,0 +1,85 @@
+"""The constants by which poses are refused and their bounds stated, from patients that no evaluation uses.
+
+    .venv/bin/python Testing/Benchmarks/pose_evaluation.py --first-seed 800000 --patients 20 --output calibration
+    .venv/bin/python Testing/Benchmarks/pose_trust.py calibration/rows.json
+
+Prints what pose/refusal.py and pose/uncertainty.py hold. Good are poses under 3 mm in-plane; bad are those of what must
+be refused, and those of the right patient that are further off. `LEAST_TRUST` lets 92 % of the good pass; the shares
+that are refused are cross-validated over ten groups of patients. The stated bound is read from what is accepted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from VesselRegistrationLib.pose.quality import FitQuality
+from VesselRegistrationLib.pose.refusal import measures
+
+GOOD_PASSED = 0.92
+SUCCESS_MM = 3.0
+PENALTY = 1.0
+GROUPS = 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", type=Path, nargs="+", help="rows.json of pose_evaluation.py")
+    rows = [row for path in parser.parse_args().rows for row in json.loads(path.read_text())]
+    rows = [row for row in rows if row.get("told") is not None]
+    values = np.array([list(_measures(row).values()) for row in rows])
+    is_good = np.array([row.get("inPlane") is not None and row["inPlane"] < SUCCESS_MM for row in rows])
+    kinds = np.array([row["kind"] for row in rows])
+    weights, constant = fitted(values, is_good)
+    scores = values @ weights + constant
+    least = np.quantile(scores[is_good], 1 - GOOD_PASSED)
+    print(f"TRUST_CONSTANT = {constant:.3f}")
+    print("TRUST_WEIGHTS =", {name: round(float(w), 3) for name, w in zip(_measures(rows[0]), weights, strict=True)})
+    print(f"LEAST_TRUST = {1 / (1 + math.exp(-least)):.3f}")
+    group = np.array([row["seed"] // 2 for row in rows]) % GROUPS
+    held_out = np.zeros(len(rows))
+    for number in range(GROUPS):
+        part = group == number
+        own, own_constant = fitted(values[~part], is_good[~part])
+        held_out[part] = values[part] @ own + own_constant
+    least = np.quantile(held_out[is_good], 1 - GOOD_PASSED)
+    print(f"\nCross-validated, {is_good.sum()} good of {len(rows)} poses; with {GOOD_PASSED:.0%} of the good accepted:")
+    for kind in dict.fromkeys(kinds):
+        for name, part in (("good", is_good & (kinds == kind)), ("bad", ~is_good & (kinds == kind))):
+            if part.any():
+                print(f"  {kind}, {name}: {(held_out[part] < least).mean():.0%} of {part.sum()} refused")
+    accepted = [row for row, score in zip(rows, held_out, strict=True) if score >= least and "inPlane" in row]
+    for kind in ("one view", "two views"):
+        ratio = np.array([row["inPlane"] / row["expected"] for row in accepted if row["kind"] == kind])
+        print(f"  {kind}: in-plane error / stated error, 50, 90, 95 %:", np.percentile(ratio, (50, 90, 95)).round(2))
+
+
+def _measures(row: dict[str, Any]) -> dict[str, float]:
+    names = ("told", "explained", "covered", "residual_mm", "lead", "surprise")
+    numbers = {name: float("nan") if row[name] is None else float(row[name]) for name in names}
+    return measures(FitQuality(**numbers), row["expected"])
+
+
+def fitted(values: np.ndarray, is_good: np.ndarray) -> tuple[np.ndarray, float]:
+    """Weights and constant of the logistic regression, standardized and slightly penalized."""
+    from scipy.optimize import minimize
+
+    middle, spread = values.mean(axis=0), values.std(axis=0)
+    standard = np.column_stack([(values - middle) / spread, np.ones(len(values))])
+    sign = np.where(is_good, 1.0, -1.0)
+
+    def loss(weights: np.ndarray) -> float:
+        return float(np.logaddexp(0, -sign * (standard @ weights)).sum() + PENALTY / 2 * (weights[:-1] ** 2).sum())
+
+    found = minimize(loss, np.zeros(standard.shape[1])).x
+    weights = found[:-1] / spread
+    return weights, float(found[-1] - weights @ middle)
+
+
+if __name__ == "__main__":
+    main()
