@@ -26,7 +26,7 @@ from VesselRegistrationWidgets.vessels_step import VesselsStep
 NOTICE_STYLE = "background-color: #fff0c7; color: #533f00; font-weight: bold; border-radius: 3px;"
 STANDING_SIZE, STANDING_BELOW = 14, 28
 """Pixels."""
-FIRM_COLOR, TENTATIVE_COLOR, REFUSED_COLOR = (0.45, 1.0, 0.5), (1.0, 1.0, 1.0), (1.0, 0.35, 0.25)
+KNOWN_COLOR, TENTATIVE_COLOR, REFUSED_COLOR = (0.45, 1.0, 0.5), (1.0, 1.0, 1.0), (1.0, 0.35, 0.25)
 ANGLE_STYLE = "font-size: 14pt; font-weight: bold;"
 
 
@@ -172,9 +172,10 @@ class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         isShown = self._isRunShown()
         standing = self.logic.standingText(self.parameters) if isShown else ""
         isRefused = bool(standing) and self.logic.refusal(self.parameters) != ""
-        isFirm = bool(standing) and self.logic.standing(self.parameters).isFirm
+        # Green is for a pose whose error is known, not for one that only is where a hand has put it.
+        isKnown = self.logic.standing(self.parameters).isFirm and self.logic.expectedErrors(self.parameters) is not None
         self.cornerText.show(self.logic.angleText(self.parameters) if isShown else "")
-        self.standingText.show(standing, REFUSED_COLOR if isRefused else FIRM_COLOR if isFirm else TENTATIVE_COLOR)
+        self.standingText.show(standing, REFUSED_COLOR if isRefused else KNOWN_COLOR if isKnown else TENTATIVE_COLOR)
         self.refusalText.show(standing if isRefused else "", REFUSED_COLOR)
 
     def _isRunShown(self) -> bool:

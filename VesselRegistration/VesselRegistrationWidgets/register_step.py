@@ -209,7 +209,8 @@ def _turn(degrees: float | None) -> str:
 
 
 def _size(result: RegistrationResult) -> str:
-    if result.scale is None:
+    """Of an affine. A pose keeps sizes: what it does to the picture would read as if the model were stretched."""
+    if result.scale is None or result.method == "pose":
         return ""
     text = _("× {scale:.3f}").format(scale=result.scale)
     if result.anisotropy is not None:

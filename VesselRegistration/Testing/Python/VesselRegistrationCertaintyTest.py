@@ -87,6 +87,10 @@ class VesselRegistrationCertaintyTest(VesselRegistrationGuiCase):
             return np.zeros((0, 3))
         return vtk_to_numpy(node.GetPolyData().GetPoints().GetData())[:-8]
 
+    def textColor(self) -> tuple[float, ...]:
+        """Of the words that say what the model is worth."""
+        return tuple(self.widget.standingText.actor.GetTextProperty().GetColor())
+
     def test_the_expected_error_is_drawn_at_the_model_and_said_in_millimeters(self) -> None:
         import numpy as np
 
@@ -98,6 +102,7 @@ class VesselRegistrationCertaintyTest(VesselRegistrationGuiCase):
         self.assertTrue(result.registered, result.reason)
         said = f"expected error {result.expectedInPlaneMm:.1f} mm, 95 % within {result.inPlaneBoundMm:.1f} mm; depth ±"
         self.assertIn(said, self.widget.standingText.text)
+        self.assertGreater(self.textColor()[1], self.textColor()[0])  # green, for an error that is known
         cArm = self.widget.logic.cArm(self.parameters)
         points = self.ellipse()
         pixels = (np.linalg.inv(pictureToRas(cArm)) @ np.c_[points, np.ones(len(points))].T)[:3].T
@@ -118,6 +123,7 @@ class VesselRegistrationCertaintyTest(VesselRegistrationGuiCase):
         self.settle()
         self.assertEqual(len(self.ellipse()), 0)
         self.assertIn("as on frame 5", self.widget.standingText.text)
+        self.assertEqual(self.textColor(), (1.0, 1.0, 1.0))
         self.widget.result.browser().SetSelectedItemNumber(SAMPLE_FRAME)
         self.settle()
         np.testing.assert_allclose(self.ellipse(), points)

@@ -53,8 +53,8 @@ class VesselRegistrationGuiCase(unittest.TestCase):
             slicer.app.processEvents()
             time.sleep(0.005)
 
-    def waitFor(self, condition: Callable[[], Any], what: str, seconds: float = 60) -> None:
-        """Let the application work until something is so; fails when it never is."""
+    def waitFor(self, condition: Callable[[], Any], what: str, seconds: float = 300) -> None:
+        """Let the application work until something is so; fails when it never is, on a busy computer too."""
         end = time.monotonic() + seconds
         while not condition():
             slicer.app.processEvents()

@@ -114,7 +114,7 @@ class VesselRegistrationRunsTest(VesselRegistrationGuiCase):
         self.assertFalse(self.ui.carryOverButton.enabled)
         self.assertIn("register it first", self.ui.carryOverButton.toolTip)
         self.ui.registerTogetherButton.click()
-        self.waitFor(lambda: not self.widget.register.running, "registered", 200)
+        self.waitFor(lambda: not self.widget.register.running, "registered")
         result = self.widget.logic.result(self.parameters)
         self.assertTrue(result.registered, result.reason)
         self.assertEqual(result.joint, ("first", "second"))
