@@ -6,8 +6,9 @@ import slicer
 import vtk
 from VesselRegistrationGuiCase import VesselRegistrationGuiCase
 
-BESIDE_OUTLINE = 3
-"""Pixels of the view from a side's line to where its handle is taken hold of."""
+BESIDE_OUTLINE = (3, 4, 2, 5, 1, 6, 0)
+"""Pixels of the view from a side's line to where its handle is looked for. On the very line the outline may be nearer
+than the handle, and outlines cannot be dragged."""
 
 
 class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
@@ -21,6 +22,18 @@ class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
         region = self.widget.logic.roiPixels(self.parameters)
         self.assertIsNotNone(region, "there is no region")
         return tuple(region)
+
+    def rightHandle(self) -> tuple[int, int]:
+        """Where the mouse gets hold of the handle of the right side: as a user, until the handle lights up."""
+        display, scale = self.parameters.roi.GetDisplayNode(), slicer.vtkMRMLMarkupsDisplayNode.ComponentScaleHandle
+        for _ in range(10):  # a view that was laid out anew may take several drawings until its handles are there
+            for beside in BESIDE_OUTLINE:
+                column, row = self.sideHandle(0, 1)
+                self.mouse(self.sliceView(), "MouseMoveEvent", (column - beside, row))
+                if display.GetActiveComponentType() == scale:
+                    return column - beside, row
+            self.settle(0.5)
+        self.fail("the region's right side has no handle that the mouse finds")
 
     def sideHandle(self, axis: int, sign: int) -> tuple[int, int]:
         """Where the handle of a side of the region is seen."""
@@ -68,8 +81,7 @@ class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
         self.sliceView().forceRender()
         before = self.region()
         text = self.ui.roiPixelsLabel.text
-        # On the very line of the side the outline is nearer than the handle, and outlines cannot be dragged.
-        handle = (self.sideHandle(0, 1)[0] - BESIDE_OUTLINE, self.sideHandle(0, 1)[1])
+        handle = self.rightHandle()
         factor = (self.pixelPosition(200, 100)[0] - self.pixelPosition(100, 100)[0]) / 100
         self.drag(self.sliceView(), handle, (handle[0] - round(60 * factor), handle[1]))
         self.settle()
