@@ -65,14 +65,19 @@ class DrrSettings:
     voxel_mm: float = 1.5
     turns_deg: tuple[float, ...] = (-8.0, 0.0, 8.0)
     """In the picture's plane, tried at all shifts up to `most_shift_mm` before the first level."""
-    most_shift_mm: float = 60.0
+    most_shift_mm: float = 40.0
     levels: tuple[Level, ...] = (
         Level(4, 64, 96, 2, 1.5, 40, 0.02, 3.0),
-        Level(1, 128, 128, 1, 0.7, 40, 0.005, 0.6),
+        Level(1, 96, 96, 1, 0.7, 40, 0.005, 0.6),
     )
     patch_px: int = 13
     patch_share: float = 0.5
     """Weight of the correlation over patches; the rest is the whole picture's."""
+    prior: float = 0.03
+    """What a start that is off by one standard deviation, in one of the six ways, takes from the correlation."""
+    turn_sd_deg: float = 6.0
+    shift_sd_mm: float = 25.0
+    """The standard deviations, those that the project's pose assumes."""
 
 
 def drr_volume(model: VesselModel, settings: DrrSettings) -> Volume:
@@ -223,7 +228,8 @@ def _climbed(
         optimizer.zero_grad()
         now = torch.cat([turns, shifts], dim=1)
         found = _blurred(_seen(scene.path_lengths_mm(now), settings), level.blur_px)
-        reached = _correlation(found, fixed, settings)
+        off = (turns / math.radians(settings.turn_sd_deg)) ** 2 + (shifts / settings.shift_sd_mm) ** 2
+        reached = _correlation(found, fixed, settings) - settings.prior * off.sum(dim=1)
         is_better = reached.detach() > scores
         best[is_better], scores[is_better] = now.detach()[is_better], reached.detach()[is_better]
         reached.sum().backward()

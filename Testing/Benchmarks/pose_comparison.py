@@ -26,6 +26,7 @@ import torch
 from pose_by_drr import PICTURES, DrrSettings
 from pose_contestants import BEST_AFFINE, DRR, METHODS, POSE, Contestants, Outcome
 from projection_baselines import diffdrr_version
+from tqdm import tqdm
 
 from VesselRegistrationLib.evaluation import FIRST_TEST_SEED
 from VesselRegistrationLib.evaluation_summary import SUCCESS_MM, number
@@ -319,15 +320,15 @@ def _options() -> argparse.Namespace:
 def main() -> None:
     """Command line."""
     options = _options()
-    make = _Maker(options.segmentation_network, options.drr)
+    make, planned = _Maker(options.segmentation_network, options.drr), plans(options)
     if options.workers == 1:
         _set_up(make)
-        report([_in_worker(plan) for plan in plans(options)], options)
+        report([_in_worker(plan) for plan in tqdm(planned, unit="patient")], options)
         return
     os.environ["OMP_NUM_THREADS"] = "1"
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.workers, context, initializer=_set_up, initargs=(make,)) as executor:
-        report(executor.map(_in_worker, plans(options)), options)
+        report(tqdm(executor.map(_in_worker, planned), total=len(planned), unit="patient"), options)
 
 
 if __name__ == "__main__":
