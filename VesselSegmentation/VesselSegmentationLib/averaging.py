@@ -1,0 +1,107 @@
+"""The mean of the weights of several trainings of one network, which often does better than each of them.
+
+    python -m VesselSegmentationLib.averaging TRAINED TRAINED ... --output MEAN
+
+Trainings that went on from the same weights lie in one valley of the loss, and their mean further inside it (Wortsman
+et al., Model soups, ICML 2022). Trainings from different beginnings must not be averaged: their filters have nothing in
+common. The folder that comes out is like a trained one; report.json names what it is the mean of.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from VesselSegmentationLib.errors import InputError, UserError
+from VesselSegmentationLib.files import write_atomically
+from VesselSegmentationLib.training_engine import REPORT_FILE
+from VesselSegmentationLib.weights import NetworkMetadata, load_network, save_network
+
+
+def average_networks(folders: Sequence[Path | str], output: Path | str, version: str | None = None) -> NetworkMetadata:
+    """Write the mean network of `folders` to `output`; returns its metadata. `version`: None takes the first one's.
+
+    Scores are left out: those of the parts are not the mean's. Raises InputError for fewer than two folders and for
+    networks that differ, WeightsError for a folder without a usable network, OutputError when nothing can be written.
+    """
+    if len(folders) < 2:
+        raise InputError(f"A mean needs at least two trained networks, not {len(folders)}.")
+    loaded = [load_network(folder) for folder in folders]
+    mean, first = loaded[0]
+    for folder, (_, other) in zip(folders, loaded, strict=True):
+        if (other.network, dict(other.hyper_parameters)) != (first.network, dict(first.hyper_parameters)):
+            raise InputError(
+                f"{folder} holds {other.network} {dict(other.hyper_parameters)}, {folders[0]} holds {first.network} "
+                f"{dict(first.hyper_parameters)}: only networks that are alike have a mean."
+            )
+    states = [network.state_dict() for network, _ in loaded]
+    mean.load_state_dict({name: _mean([state[name] for state in states]) for name in states[0]})
+    names = ", ".join(Path(folder).name for folder in folders)
+    metadata = replace(
+        first,
+        version=version or first.version,
+        changelog={},
+        scores={},
+        training_data=f"mean of the weights of {names}; {first.training_data}",
+    )
+    saved = save_network(mean, output, metadata, half=first.precision == "float16")
+    parts: list[dict[str, object]] = [
+        {"name": Path(folder).name, "sha256": part.sha256} for folder, (_, part) in zip(folders, loaded, strict=True)
+    ]
+    reports = [_report(Path(folder)) for folder in folders]
+    for part, report in zip(parts, reports, strict=True):
+        part |= report
+    write_atomically(Path(output) / REPORT_FILE, json.dumps({"mean_of": parts}, indent=2) + "\n")
+    return saved
+
+
+def _mean(values: Sequence[torch.Tensor]) -> torch.Tensor:
+    """In double precision; counts are the first one's."""
+    if not values[0].is_floating_point():
+        return values[0]
+    return torch.stack([value.double() for value in values]).mean(dim=0).to(values[0].dtype)
+
+
+def _report(folder: Path) -> dict[str, object]:
+    """What a training says of itself, without where its files lay."""
+    path = folder / REPORT_FILE
+    if not path.is_file():
+        return {}
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is no JSON ({error}): train again, or remove it.") from error
+    settings = report.get("settings", {}) if isinstance(report, dict) else {}
+    if settings.get("start"):
+        report["settings"] = {**settings, "start": Path(str(settings["start"])).name}
+    return dict(report) if isinstance(report, dict) else {}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m VesselSegmentationLib.averaging",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("trained", type=Path, nargs="+", metavar="TRAINED", help="network folders")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the mean is written")
+    parser.add_argument("--version", help="of the mean (default: that of the first network)")
+    options = parser.parse_args(arguments)
+    try:
+        metadata = average_networks(options.trained, options.output, options.version)
+    except UserError as error:
+        print(f"averaging: {error}", file=sys.stderr)
+        return 2
+    print(f"The mean of {len(options.trained)} networks is in {options.output} (SHA-256 {metadata.sha256[:12]}).")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
