@@ -105,7 +105,7 @@ def errors(
     chosen: Sequence[Shot], views: Sequence[PoseView], found: PoseEstimate, centerline: np.ndarray
 ) -> list[tuple[float, float]]:
     """(in-plane, mTRE) of each run, mm."""
-    poses = [pose_in_view(found, view) for view in views]
+    poses = [pose_in_view(found.in_view(number), view) for number, view in enumerate(views)]
     return [
         (
             float(projection_distances_mm(centerline, pose, shot.reference, view.c_arm).mean()),

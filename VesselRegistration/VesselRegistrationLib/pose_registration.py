@@ -125,10 +125,21 @@ def _solved(
     names = tuple(run.name for run, _ in frames)
     return [
         dataclasses.replace(
-            _result(model, place, view, probability, estimate, carry_pose(start, NO_SHIFT, shift), roi, options),
+            _result(
+                model,
+                place,
+                view,
+                probability,
+                estimate.in_view(number),
+                carry_pose(start, NO_SHIFT, shift),
+                roi,
+                options,
+            ),
             joint_runs=names,
         )
-        for place, view, probability, shift in zip(frames, views, probabilities, shifts, strict=True)
+        for number, (place, view, probability, shift) in enumerate(
+            zip(frames, views, probabilities, shifts, strict=True)
+        )
     ]
 
 

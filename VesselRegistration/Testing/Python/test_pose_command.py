@@ -85,8 +85,8 @@ def test_an_empty_mask_is_refused_with_its_reason_and_no_model_is_left(
         (("--frame", 99), "Frame 99"),
         (("--frame", 0, "--all-frames"), "exclude each other"),
         (("--threshold", 0), "--threshold"),
-        (("--start-shift", 0), "standard"),
-        (("--start-turn", 400), "standard"),
+        (("--start-shift", 0), "how far off the start"),
+        (("--start-turn", 400), "how far off the start"),
     ],
 )
 def test_bad_options_get_one_line_and_leave_no_report(

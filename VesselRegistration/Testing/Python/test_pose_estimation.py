@@ -100,6 +100,21 @@ def test_two_views_with_a_table_move_between_them_tell_the_pose_in_space() -> No
     np.testing.assert_allclose(pose_in_view(found, views[1])[:3, 3] - found.model_to_isocenter[:3, 3], [0, -12, 8])
 
 
+def test_a_breath_between_two_views_is_told_from_an_error_of_the_pose() -> None:
+    breath = (0.0, -1.0, 5.0)
+    breathed = np.array(true_pose())
+    breathed[:3, 3] += breath
+    views = [view_of(tree(), FRONT, true_pose()), view_of(tree(), SIDE, breathed)]
+    found = estimate_pose(tree(), views, np.eye(4), QUICK)
+    assert found.status is Status.REGISTERED, found.reason
+    for number, true in enumerate((true_pose(), breathed)):
+        seen = found.in_view(number)
+        assert mtre_mm(tree(), seen.model_to_isocenter, true) < 1.5
+        assert seen.in_view(number) is seen
+    apart = found.in_view(1).model_to_isocenter[:3, 3] - found.in_view(0).model_to_isocenter[:3, 3]
+    assert 2.5 < apart[2] < 5.5
+
+
 def test_a_tree_that_is_partly_filled_is_found_all_the_same() -> None:
     view = view_of(tree(), FRONT, true_pose())
     filled = view.probability.copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ from VesselRegistrationLib.pose.uncertainty import (
     BOUND_FACTOR,
     PoseUncertainty,
     expected_errors_mm,
-    pose_uncertainty,
+    pose_uncertainties,
 )
 from VesselRegistrationLib.projection import transform_points
 from VesselRegistrationLib.registration import Status
@@ -89,13 +90,30 @@ class PoseEstimate:
     expected_depth_error_mm: float
     """The same along the beam. One view hardly sees it."""
     uncertainty: PoseUncertainty | None
+    """At the table position for which shifts are 0; of several views, that of the first."""
     quality: FitQuality | None
     warnings: tuple[str, ...] = ()
+    own_shifts_lps: tuple[FloatArray, ...] = ()
+    """Of each of several views, (3,) mm by which breath, heartbeat and header shift the pose in it."""
+    own_uncertainties: tuple[PoseUncertainty, ...] = ()
+    """Of each of several views, of the pose in it."""
 
     @property
     def is_refused(self) -> bool:
         """Not to be shown as registered."""
         return self.status is Status.REFUSED
+
+    def in_view(self, number: int) -> PoseEstimate:
+        """The estimate as it holds in one of the views it is made of: with that view's own shift."""
+        if not self.own_shifts_lps:
+            return self
+        return dataclasses.replace(
+            self,
+            model_to_isocenter=shifted(self.model_to_isocenter, self.own_shifts_lps[number]),
+            uncertainty=self.own_uncertainties[number],
+            own_shifts_lps=(),
+            own_uncertainties=(),
+        )
 
     def point_errors_mm(self, points_lps: FloatArray, view: PoseView) -> FloatArray:
         """Expected errors (N, 2) of model points (N, 3), in the model's coordinates: in-plane and along the beam, mm.
@@ -142,12 +160,12 @@ def _best_fit(
     motions = drawn_to_middle_lines(model, evidence, start, motions, prior)
     motions = drawn_to_outlines(model, evidence, start, motions, prior)
 
-    def told(motion: FloatArray) -> float:
+    def told(motion: FloatArray) -> float:  # (6,), or (V, 6) of each view
         return information(model, evidence, start, motion)
 
     best = sorted(motions, key=told, reverse=True)[: options.refined]
     fits = [refine(model, evidence, start, motion, prior, CAPS_MM) for motion in best]
-    return max(fits, key=lambda fit: told(fit.parameters)), motions
+    return max(fits, key=lambda fit: told(fit.in_views)), motions
 
 
 def improve_pose(
@@ -167,7 +185,7 @@ def improve_pose(
 
 
 def pose_in_view(estimate: PoseEstimate, view: PoseView) -> FloatArray:
-    """The pose (4, 4) at the table position of a view."""
+    """The pose (4, 4) at the table position of a view; for one of several views ask `in_view` first."""
     return shifted(estimate.model_to_isocenter, view.table_shift_lps)
 
 
@@ -181,13 +199,15 @@ def _judged(
 ) -> PoseEstimate:
     pivot = transform_points(start, model.pivot_lps[None])[0]
     pose = motion_matrix(fit.parameters, pivot) @ start
-    uncertainty = pose_uncertainty(fit.views, fit.residual_mm, options.prior, pivot + fit.parameters[3:])
+    own_shifts = fit.in_views[:, 3:] - fit.parameters[3:]
+    shifts = own_shifts + [view.table_shift_lps for view in evidence]
+    here = pivot + fit.parameters[3:]
+    there = pose_uncertainties(fit.views, fit.residual_mm, options.prior, here + shifts)
+    centerline = transform_points(pose, model.centerline_lps)
     in_plane, depth = expected_errors_mm(
-        uncertainty,
-        transform_points(pose, model.centerline_lps),
-        [view.c_arm for view in evidence],
-        [view.table_shift_lps for view in evidence],
+        there, [centerline + shift for shift in shifts], [view.c_arm for view in evidence]
     )
+    own = [PoseUncertainty(known.covariance, here + shift) for known, shift in zip(there, own_shifts, strict=True)]
     quality = fit_quality(model, evidence, start, fit, options.prior, () if rivals is None else list(rivals))
     reason = poor_fit(quality, in_plane)
     return PoseEstimate(
@@ -197,8 +217,10 @@ def _judged(
         expected_in_plane_error_mm=in_plane,
         in_plane_error_bound_mm=BOUND_FACTOR * in_plane,
         expected_depth_error_mm=depth,
-        uncertainty=uncertainty,
+        uncertainty=own[0],
         quality=quality,
+        own_shifts_lps=tuple(own_shifts) if len(own) > 1 else (),
+        own_uncertainties=tuple(own) if len(own) > 1 else (),
     )
 
 

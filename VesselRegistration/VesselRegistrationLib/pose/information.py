@@ -21,12 +21,16 @@ LEAST_SHARE = 1e-7
 
 
 def information(model: PoseModel, views: Sequence[Evidence], start: FloatArray, parameters: FloatArray) -> float:
-    """Mean over the views of what the model, moved by (6,) from `start` (4, 4), tells of their vessels, nats."""
+    """Mean over the views of what the model tells of their vessels, nats.
+
+    Args:
+        parameters: motion (6,) of the model from `start` (4, 4), or (V, 6) that of each view.
+    """
     return float(np.mean([told for told, _ in _told(model, views, start, parameters)]))
 
 
 def told_share(model: PoseModel, views: Sequence[Evidence], start: FloatArray, parameters: FloatArray) -> float:
-    """What the model tells as a share of what there is to know: of the view of which it tells least."""
+    """What the model tells as a share of what there is to know: of the view of which it tells least. As above."""
     return float(min(told / max(all_of_it, 1e-9) for told, all_of_it in _told(model, views, start, parameters)))
 
 
@@ -38,9 +42,9 @@ def _told(
 
     coarse = (model.coarse or model).model
     pivot = transform_points(start, model.pivot_lps[None])[0]
-    points = transform_points(motion_matrix(parameters, pivot) @ start, coarse.points_lps)
     told = []
-    for view in views:
+    for view, motion in zip(views, np.tile(parameters, (len(views), 1))[: len(views)], strict=True):
+        points = transform_points(motion_matrix(motion, pivot) @ start, coarse.points_lps)
         drawn = silhouette(points + view.table_shift_lps, coarse.triangles, view.c_arm)
         modeled, vessels = (gaussian_filter(part.astype(np.float32), BLUR_PX) for part in (drawn, view.mask))
         share = float(vessels.mean())

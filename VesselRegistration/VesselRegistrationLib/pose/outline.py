@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.pose.evidence import Evidence
-from VesselRegistrationLib.pose.header_errors import joined
+from VesselRegistrationLib.pose.header_errors import believed, joined, own_steps
 from VesselRegistrationLib.pose.pose_model import PoseModel, spread_over
 from VesselRegistrationLib.pose.prior import Prior, data_variance
 from VesselRegistrationLib.pose.residuals import NormalEquations, ProjectedPoints, projected, tukey
@@ -40,7 +40,9 @@ class OutlineFit:
     """How a motion lays the model's outline on the vessels'."""
 
     parameters: FloatArray
-    """(6,)."""
+    """(6,) from the start, of the pose that all views share."""
+    in_views: FloatArray
+    """(V, 6) the same of each view, with its own shift by breath, heartbeat and header."""
     cost: float
     """Capped mean distance, mm, summed over the views."""
     explained: float
@@ -63,19 +65,24 @@ def refine(
     hides: bool = True,
 ) -> OutlineFit:
     """Improve one motion (6,) from `start` (4, 4); `hides` as in `rim_points`."""
+    own_shifts = np.zeros((len(views), 3))
     for cap in caps_mm:
-        own, _ = _equations(model, views, start, parameters, cap, hides)
-        equations = joined(own, data_variance(cap))
+        seen, _ = _equations(model, views, start, _of_views(parameters, own_shifts), cap, hides)
+        equations = joined(seen, data_variance(cap), own_shifts)
         prior.add_to(equations, parameters[None], cap)
-        parameters = stepped(parameters[None], equations.step())[0]
-    own, shares = _equations(model, views, start, parameters, caps_mm[-1], hides)
+        step = equations.step()
+        own_shifts = own_shifts + own_steps(seen, data_variance(cap), own_shifts, step[0])
+        parameters = stepped(parameters[None], step)[0]
+    in_views = _of_views(parameters, believed(own_shifts))
+    seen, shares = _equations(model, views, start, in_views, caps_mm[-1], hides)
     return OutlineFit(
         parameters=parameters,
-        cost=float(sum(view.cost[0] for view in own)),
+        in_views=in_views,
+        cost=float(sum(view.cost[0] for view in seen)),
         explained=float(np.min(shares[:, 0])),
         covered=float(np.min(shares[:, 1])),
         residual_mm=float(np.sqrt(np.mean(shares[:, 2]))),
-        views=tuple(own),
+        views=tuple(seen),
     )
 
 
@@ -124,19 +131,25 @@ def rim_points(
     return rim[chosen], ~core[cells[:, 1], cells[:, 0]]
 
 
+def _of_views(parameters: FloatArray, own_shifts: FloatArray) -> FloatArray:
+    """A motion (6,) with the views' own shifts (V, 3): (V, 6)."""
+    return np.asarray(parameters + np.hstack([np.zeros_like(own_shifts), own_shifts]))
+
+
 def _equations(
     model: PoseModel,
     views: Sequence[Evidence],
     start: FloatArray,
-    parameters: FloatArray,
+    in_views: FloatArray,
     cap_mm: float,
     hides: bool,
 ) -> tuple[list[NormalEquations], FloatArray]:
-    """The equations of each view, and (explained share, covered share, mean square in mm2) of each."""
+    """The equations of each view, moved by its part of (V, 6), and (explained share, covered share, mean square in
+    mm2) of each."""
     pivot = transform_points(start, model.pivot_lps[None])[0]
-    pose, moved_pivot = motion_matrix(parameters, pivot) @ start, pivot + parameters[3:]
     equations, shares = [], []
-    for view in views:
+    for view, parameters in zip(views, in_views, strict=True):
+        pose, moved_pivot = motion_matrix(parameters, pivot) @ start, pivot + parameters[3:]
         own = NormalEquations.zeros(1)
         equations.append(own)
         rim, is_outline = rim_points(model, shifted(pose, view.table_shift_lps), view.c_arm, hides)

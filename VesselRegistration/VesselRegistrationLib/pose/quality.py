@@ -47,7 +47,7 @@ def fit_quality(
     rivals: Sequence[FloatArray] = (),
 ) -> FitQuality:
     """The quality of a fit; `rivals` are motions (6,) that the search also found."""
-    told = told_share(model, views, start, fit.parameters)
+    told = told_share(model, views, start, fit.in_views)
     return FitQuality(
         told=told,
         explained=fit.explained,

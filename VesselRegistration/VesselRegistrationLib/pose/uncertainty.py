@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
-from VesselRegistrationLib.pose.header_errors import joined
+from VesselRegistrationLib.pose.header_errors import view_covariances
 from VesselRegistrationLib.pose.prior import Prior
 from VesselRegistrationLib.pose.residuals import NormalEquations
 
@@ -64,27 +64,26 @@ class PoseUncertainty:
         return np.stack([np.sqrt(variance + FLOOR_MM**2), np.sqrt(depth)], axis=1)
 
 
-def pose_uncertainty(
-    views: Sequence[NormalEquations], residual_mm: float, prior: Prior, pivot_lps: FloatArray
-) -> PoseUncertainty:
-    """The uncertainty of a fit whose views have these equations, and that residual."""
+def pose_uncertainties(
+    views: Sequence[NormalEquations], residual_mm: float, prior: Prior, pivots_lps: FloatArray
+) -> tuple[PoseUncertainty, ...]:
+    """The uncertainty of each view's pose, of a fit with these equations and that residual, about pivots (V, 3)."""
     variance = max(residual_mm, LEAST_RESIDUAL_MM) ** 2 / MEASUREMENTS
-    precision = joined(views, variance).hessian[0] / variance + np.diag(prior.precision())
-    return PoseUncertainty(np.asarray(np.linalg.inv(precision), dtype=float), pivot_lps)
+    covariances = view_covariances(views, variance, prior.precision())
+    return tuple(PoseUncertainty(*both) for both in zip(covariances, pivots_lps, strict=True))
 
 
 def expected_errors_mm(
-    uncertainty: PoseUncertainty, points_lps: FloatArray, c_arms: Sequence[CArm], shifts_lps: Sequence[FloatArray]
+    uncertainties: Sequence[PoseUncertainty], points_lps: Sequence[FloatArray], c_arms: Sequence[CArm]
 ) -> tuple[float, float]:
-    """Root mean square over points (N, 3) at the pose, in-plane and along the beam, each of the worst view.
+    """Root mean square over each view's points (N, 3) at its pose, in-plane and along the beam, each of the worst view.
 
-    Of each view those points count that its picture shows, if it shows any.
+    Of each view those points count that its picture shows, if it shows any. All LPS mm from the isocentre.
     """
     means = []
-    for c_arm, shift in zip(c_arms, shifts_lps, strict=True):
-        moved = PoseUncertainty(uncertainty.covariance, uncertainty.pivot_lps + shift)
-        points = shown_points(points_lps + shift, c_arm)
-        means.append(np.sqrt((moved.point_errors_mm(points, c_arm) ** 2).mean(axis=0)))
+    for uncertainty, points, c_arm in zip(uncertainties, points_lps, c_arms, strict=True):
+        errors = uncertainty.point_errors_mm(shown_points(points, c_arm), c_arm)
+        means.append(np.sqrt((errors**2).mean(axis=0)))
     in_plane, depth = np.array(means).T
     return float(in_plane.max()), float(depth.max())
 
