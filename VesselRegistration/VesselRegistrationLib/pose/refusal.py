@@ -14,17 +14,17 @@ from VesselRegistrationLib.pose.evidence import Evidence
 from VesselRegistrationLib.pose.quality import FitQuality
 from VesselRegistrationLib.registration import LARGEST_MASK_SHARE, SMALLEST_MASK_SHARE
 
-TRUST_CONSTANT = 9.800
+TRUST_CONSTANT = 7.696
 TRUST_WEIGHTS = {
-    "log_told": 1.485,
-    "log_explained": 0.825,
-    "log_covered": 1.103,
-    "residual_mm": -11.925,
-    "lead": 4.31,
-    "surprise": -3.203,
-    "log_expected_mm": -0.129,
+    "log_told": 1.619,
+    "log_explained": 0.551,
+    "log_covered": 0.8,
+    "residual_mm": -7.757,
+    "lead": 5.22,
+    "surprise": -3.587,
+    "log_expected_mm": -1.277,
 }
-LEAST_TRUST = 0.29
+LEAST_TRUST = 0.45
 LEAD_OF_FOLLOWED = 0.2
 """Taken for a pose that was followed from the last frame, for which no rivals were looked for."""
 LEAST_SHARE, LEAST_ERROR_MM = 0.01, 0.05

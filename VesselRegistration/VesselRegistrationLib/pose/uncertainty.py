@@ -25,7 +25,7 @@ LEAST_RESIDUAL_MM = 0.4
 """Residuals are taken to be at least so large: a small one is luck, or a model's own smoothness."""
 FLOOR_MM = 0.25
 """In-plane error that no fit goes below: the mask's own bias."""
-BOUND_FACTOR = 2.2
+BOUND_FACTOR = 3.0
 """From the root mean square error to the bound that 95 % stay within."""
 
 
