@@ -153,7 +153,7 @@ def _pose_errors(result: FrameRegistration) -> PoseErrors | None:
         return None
     sure, pivot = pose.uncertainty, None
     if sure is not None and result.rigid_model_to_isocenter is not None:
-        # Runs that were solved together share one covariance; its pivot goes with the table as the pose does.
+        # Of runs that were solved together too: the pivot goes with the table as the pose does.
         pivot = sure.pivot_lps + (result.rigid_model_to_isocenter - pose.model_to_isocenter)[:3, 3]
     return PoseErrors(
         pose.expected_in_plane_error_mm,
