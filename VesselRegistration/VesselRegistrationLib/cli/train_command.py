@@ -1,4 +1,4 @@
-"""Train the segmentation or the matching network, or fine-tune the first for one patient before the procedure.
+"""Train the segmentation or the matching network.
 
 Without --pool or --images a pool of simulated patients is made first (in OUTPUT/pool, kept for the next time). An
 interrupted training goes on where it stopped when the same command is given again. The network folder that comes out
@@ -11,7 +11,6 @@ Recipes for segmentation: recommended, paper-lower, paper-upper; for matching: r
   vessel-registration train segmentation --images annotated --recipe paper-lower --epochs 50 --output mine
   vessel-registration train segmentation --images annotated --table patients.csv --test-patients P7 P9 --output mine
   vessel-registration train segmentation --images annotated --start my-network --minutes 5 --output fine-tuned
-  vessel-registration train patient --model aorta.stl --region upper --minutes 5 --output this-patient
   vessel-registration train segmentation --grid learning_rate=1e-5,1e-3 batch_size=4,8 --iterations 500 --output grid
 
 Several processes, also on several machines that share the output folder, each with its part of every batch:
@@ -27,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from VesselRegistrationLib.cli import options as shared
-from VesselRegistrationLib.cli import progress, training_data, training_patient
+from VesselRegistrationLib.cli import progress, training_data
 from VesselRegistrationLib.cli.main import DONE
 from VesselSegmentationLib.errors import InputError
 
@@ -53,7 +52,7 @@ Share = Callable[[float], float]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `train`."""
-    parser.add_argument("network", choices=["segmentation", "matching", "patient"])
+    parser.add_argument("network", choices=["segmentation", "matching"])
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--pool", type=Path, metavar="DIR", help="a pool of simulated views made before")
     source.add_argument(
@@ -64,7 +63,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "NAME.seg.nrrd, NAME.nii.gz and others",
     )
     training_data.add_arguments(parser)
-    training_patient.add_arguments(parser)
     parser.add_argument("--patients", type=int, default=600, help="patients of a new pool (default: %(default)s)")
     parser.add_argument("--views", type=int, default=14, help="views per patient of a new pool (default: %(default)s)")
     parser.add_argument(
@@ -75,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(paper-lower: Dice, 1e-5, 8; paper-upper: cross-entropy, 0.1, 4) or for matching (paper: unsupervised Dice, "
         "1e-4, 4) (default: %(default)s)",
     )
-    parser.add_argument("--minutes", type=float, help="end after so long (default: 30 for recommended, 5 for patient)")
+    parser.add_argument("--minutes", type=float, help="end after so long (default: 30 for recommended)")
     parser.add_argument("--iterations", type=int, help="end after so many batches")
     parser.add_argument("--epochs", type=float, help="segmentation: end after so many passes through the frames")
     parser.add_argument("--field-of-view", choices=["lower", "upper", "both"], help="segmentation: what is learnt")
@@ -121,15 +119,14 @@ def run(options: argparse.Namespace) -> int:
     from VesselSegmentationLib.distributed import is_first, process_group, wait_for_all
 
     shared.set_threads(options.threads)
-    training_patient.check(options)
     if options.start is not None and options.width is not None:
         raise InputError("--start says how wide the network is; leave --width out.")
     with process_group(shared.device_of(options)) as device:
         if is_first():
             prepare_output_folder(options.output)
         wait_for_all()
-        train = {"segmentation": _segmentation, "matching": _matching, "patient": _patient}
-        train[options.network](options, options.output, device)
+        train = _matching if options.network == "matching" else _segmentation
+        train(options, options.output, device)
     return DONE
 
 
@@ -203,31 +200,6 @@ def _segmentation_numbers(report: dict[str, Any]) -> dict[str, Any]:
         "iterations": report["iterations"],
         "seconds": report["seconds"],
     }
-
-
-def _patient(options: argparse.Namespace, folder: Path, device: str) -> None:
-    from VesselSegmentationLib.distributed import is_first
-    from VesselSegmentationLib.metrics import summarize
-    from VesselSegmentationLib.resources import segmentation_network_folder
-    from VesselSegmentationLib.training import SegmentationTraining, evaluate, network_to_train, resolved
-    from VesselSegmentationLib.training_settings import SegmentationTrainingSettings
-
-    changes = {**training_patient.SETTINGS, **_changes(options, SEGMENTATION_CHANGES, device)}
-    changes.setdefault("start", str(segmentation_network_folder()))
-    changes.setdefault("minutes", None if options.iterations else training_patient.MINUTES)
-    settings = resolved(SegmentationTrainingSettings.preset("recommended", **changes))
-    limits = settings.batch_size, settings.iterations, settings.minutes
-    training, held_out = training_patient.views_of(options, folder, *limits)
-    before = summarize(evaluate(network_to_train(settings), held_out)).dsc.median if is_first() else 0.0
-    loop = SegmentationTraining(training, held_out, settings, folder)
-    report = loop.train(_reporter(loop, lambda share: share), f"{len(training)} simulated views of one patient's model")
-    after = report.scores.dsc.median
-    _say(
-        f"{report.iterations} iterations; {len(held_out)} other views of this model: median DSC {after:.3f}, before "
-        f"{before:.3f}; saved in {folder}"
-    )
-    if after <= before:
-        _say("That is no better than the network it started from: keep that one for this patient.")
 
 
 def _matching(options: argparse.Namespace, folder: Path, device: str) -> None:
