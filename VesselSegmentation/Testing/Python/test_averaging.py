@@ -20,7 +20,7 @@ def saved(folder: Path, value: float, width: int = 8) -> Path:
         for parameter in network.parameters():
             parameter.fill_(value)
     save_network(network, folder, NetworkMetadata("DruNet", network.hyper_parameters(), scores={"dsc": 0.9}))
-    report = {"settings": {"start": "/home/someone/first"}, "iterations": 7}
+    report = {"settings": {"start": "trainings/first"}, "iterations": 7}
     (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
     return folder
 
