@@ -44,7 +44,7 @@ class Standing(enum.Enum):
     @property
     def isFirm(self) -> bool:
         """Whether the model may be shown as lying on its vessels."""
-        return self not in (Standing.START, Standing.REFUSED, Standing.CARRIED)
+        return self in (Standing.ADJUSTED, Standing.REGISTERED)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,11 @@ class CertaintyLogic:
             return parts.certainty.Standing.START
         return parts.poses.standingOf(self.storedPoses(p), self.frame(p))
 
+    def isMovedByHand(self, p: Any) -> bool:
+        """Whether a hand has put the model where it is on the frame shown: what registering said of it is no more."""
+        frame = self.storedPoses(p).frames.get(self.frame(p))
+        return frame is not None and frame.origin is parts.poses.PoseOrigin.ADJUSTED
+
     def refusal(self, p: Any) -> str:
         """Why the frame shown was refused a pose; empty when what is shown there may be looked at."""
         result = self.result(p)
@@ -34,6 +39,7 @@ class CertaintyLogic:
         words = {
             parts.certainty.Standing.START: "not registered: start pose",
             parts.certainty.Standing.REFUSED: "NOT REGISTERED: refused",
+            parts.certainty.Standing.NEIGHBOR: f"not registered: {self.poseOrigin(p)}",
         }
         errors = self.expectedErrors(p) if p.showError else None
         if standing is parts.certainty.Standing.CARRIED:

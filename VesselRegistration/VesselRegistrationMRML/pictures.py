@@ -21,7 +21,7 @@ OUTLINE_COLORS = {
     Standing.REFUSED: (1.0, 0.3, 0.2),
     Standing.CARRIED: (0.45, 1.0, 0.5),
 }
-"""Of a model that was not registered, whose outline is dashed too; any other has OUTLINE_COLOR."""
+"""Of a model that no frame of the run was registered for; any other has OUTLINE_COLOR."""
 DASH_PX = 5.0
 OUTLINE_WIDTH_PX = 2
 SMOOTHING_STEPS, SMOOTHING_PASS_BAND = 12, 0.2
@@ -76,7 +76,7 @@ def inPicture(model: VesselModel, modelToIsocenter: FloatArray, cArm: CArm) -> b
 def updateOutline(node: Any, covered: BoolArray, cArm: CArm, standing: Standing) -> None:
     """Make a model node the outline of the projected model (rows, columns): lines in the picture's plane, RAS mm.
 
-    A model that was not registered gets a dashed line of another color, never to be taken for a registered one.
+    A model that was neither registered nor placed by hand on this very frame gets a dashed line.
     """
     lines = _contour(covered, pictureToRas(cArm))
     node.SetAndObservePolyData(lines if standing.isFirm else dashed(lines, DASH_PX * min(cArm.spacing_mm)))

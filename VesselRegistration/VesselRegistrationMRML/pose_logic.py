@@ -281,9 +281,7 @@ class PoseLogic:
     def _keepAdjusted(self, p: Any, pose: FloatArray) -> None:
         frame = int(p.pose.GetAttribute(FRAME_ATTRIBUTE) or 0)
         poses = self.storedPoses(p)
-        before = poses.frames.get(frame)
-        adjusted = parts.poses.poseEntry(parts.poses.PoseOrigin.ADJUSTED, pose, before.result if before else None)
-        self._store(p, poses.withFrame(frame, adjusted))
+        self._store(p, poses.withFrame(frame, parts.poses.byHand(pose, poses.frames.get(frame))))
 
     def undoPose(self, p: Any) -> bool:
         """Take back the last step; False when there is none."""

@@ -121,6 +121,15 @@ def fromResult(result: RegistrationResult) -> FramePose:
     return FramePose(origin, result.modelToIsocenter if result.registered else None, result)
 
 
+def byHand(matrix: FloatArray, before: FramePose | None) -> FramePose:
+    """A frame's pose (4, 4) as the hand has left it; where that is back at what registering found, it is that again."""
+    result = before.result if before is not None else None
+    found = fromResult(result).modelToIsocenter if result is not None else None
+    if found is not None and np.allclose(matrix, found, rtol=0, atol=1e-6):
+        return fromResult(result)
+    return poseEntry(PoseOrigin.ADJUSTED, matrix, result)
+
+
 def solvedWith(pose: FramePose, runs: tuple[str, ...]) -> FramePose:
     """A pose with the names of the runs that it was solved on."""
     result = dataclasses.replace(pose.result, joint=runs) if pose.result is not None else None

@@ -127,7 +127,12 @@ class RegisterStep(JobStep):
             for label in (ui.outcomeLabel, ui.resultLabel, ui.warningsLabel):
                 showText(label, "")
             return
-        if result.registered:
+        moved = result.registered and self.logic.isMovedByHand(self.parameters)
+        if moved:
+            words = _("Frame {frame}: registered, then moved by hand: how far off it is now is not known.")
+            showText(ui.outcomeLabel, words.format(frame=result.frame + 1), Tone.WARNING)
+            self.summarize(_("moved by hand"))
+        elif result.registered:
             showText(ui.outcomeLabel, _("Frame {frame}: registered").format(frame=result.frame + 1), Tone.GOOD)
             self.summarize(_summary(result))
         else:
@@ -135,7 +140,7 @@ class RegisterStep(JobStep):
             words += "\n" + self._afterRefusal()
             showText(ui.outcomeLabel, words, Tone.BAD)
             self.summarize(_("not registered"))
-        showText(ui.resultLabel, resultHtml(result) if result.dsc is not None else "")
+        showText(ui.resultLabel, resultHtml(result) if result.dsc is not None and not moved else "")
         warnings = "\n".join(_("Warning: {text}").format(text=text) for text in result.warnings)
         showText(ui.warningsLabel, warnings, Tone.WARNING)
 

@@ -28,9 +28,10 @@ class Step(Section):
         super().__init__(panel)
 
     def say(self, text: str, tone: Tone = Tone.NEUTRAL) -> None:
-        """Tell the user something, beside the step's controls and in the status line."""
-        showText(self.messageLabel, text, tone)
-        self.panel.status(text, tone)
+        """Tell the user something once: beside the step's controls, or in the status line while the step is closed."""
+        super().say(text, tone)
+        isClosed = getattr(self.ui, f"{self.prefix}CollapsibleButton").collapsed
+        self.panel.status(text if isClosed else "", tone)
 
     def forget(self) -> None:
         """The scene was closed: what was said was about it."""

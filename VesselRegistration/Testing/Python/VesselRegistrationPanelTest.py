@@ -37,6 +37,17 @@ class VesselRegistrationPanelTest(VesselRegistrationGuiCase):
         self.settle()
         self.assertIn("Undo", self.ui.undoButton.toolTip)
 
+    def test_what_a_step_says_is_said_once_beside_it_or_in_the_status_line_while_it_is_closed(self) -> None:
+        self.loadSampleCase()
+        self.ui.saveFolderLineEdit.currentPath = slicer.app.temporaryPath
+        self.settle()
+        for closed in (False, True, False):
+            self.ui.saveCollapsibleButton.collapsed = closed
+            self.ui.saveButton.click()
+            self.settle()
+            self.assertIn("Register first", self.ui.saveMessageLabel.text)
+            self.assertEqual(self.ui.statusLabel.text, self.ui.saveMessageLabel.text if closed else "")
+
     def test_no_two_keys_are_the_same_and_none_is_the_menu_bars(self) -> None:
         texts = [getattr(control, "text", "") for name, control in vars(self.ui).items() if name.endswith(CONTROLS)]
         keys = [str(text)[str(text).index("&") + 1].lower() for text in texts if "&" in str(text)]
