@@ -26,12 +26,20 @@ import numpy as np
 
 from VesselRegistrationLib.cli.register_command import fullest_frame
 from VesselRegistrationLib.model_reading import read_vessel_model
-from VesselRegistrationLib.pose.estimation import PoseEstimate, PoseModel, PoseView, estimate_pose, pose_in_view
+from VesselRegistrationLib.pose.estimation import (
+    PoseEstimate,
+    PoseModel,
+    PoseSettings,
+    PoseView,
+    estimate_pose,
+    pose_in_view,
+)
 from VesselRegistrationLib.pose.metrics import projection_distances_mm, target_errors_mm
 from VesselRegistrationLib.pose.rigid import motion_matrix
 from VesselRegistrationLib.projection import silhouette, transform_points
 from VesselRegistrationLib.xray_reading import read_xray_run
 from VesselRegistrationLib.xray_run import XRayRun, table_shift_lps
+from VesselSegmentationLib.metrics import overlap_metrics
 from VesselSegmentationLib.segmenter import VesselSegmenter
 
 SHIFT_MM, TURN_DEG = 15.0, 8.0
@@ -74,7 +82,8 @@ def main() -> None:
     groups += [
         group.split("+") for group in options.together or [*map("+".join, zip(names, names[1:])), "+".join(names)]
     ]
-    print(f"Preparing the model took {prepared:.1f} s of CPU time.\n")
+    print_masks(model, shots)
+    print(f"\nPreparing the model took {prepared:.1f} s of CPU time.\n")
     print("| runs | in-plane per run, mm | mTRE, mm | stated in-plane | 95 % bound | stated depth | refused | CPU s |")
     print("|---|---|---|---|---|---|---|---|")
     for group in groups:
@@ -99,6 +108,17 @@ def read_shots(folder: Path, segmenter: VesselSegmenter) -> dict[str, Shot]:
         reference = np.array(references[run.name])
         shots[run.name] = Shot(run, frame, segmenter.probability(run.frames[frame]), reference)
     return shots
+
+
+def print_masks(model: PoseModel, shots: dict[str, Shot]) -> None:
+    """The network's masks beside the model as the reference pose projects it: its tubes are wider than the contrast."""
+    print("| mask of | frame | DSC with the projected reference | Precision | Recall |")
+    print("|---|---|---|---|---|")
+    for name, shot in shots.items():
+        points = transform_points(shot.reference, model.model.points_lps)
+        shown = silhouette(points, model.model.triangles, shot.run.c_arm(shot.frame))
+        overlap = overlap_metrics(shot.probability >= PoseSettings().threshold, shown)
+        print(f"| {name} | {shot.frame} | {overlap.dsc:.2f} | {overlap.precision:.2f} | {overlap.recall:.2f} |")
 
 
 def errors(

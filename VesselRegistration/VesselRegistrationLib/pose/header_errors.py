@@ -21,7 +21,7 @@ OWN_SHIFT_MM = (1.0, 1.0, 2.0)
 the body; angles and table are read to some tenths of a degree and of a millimetre."""
 
 BIAS_MM = 0.7
-"""What the vessels' outline alone puts a view off by: own shifts are only believed as far as they are larger."""
+"""What the vessels' outline alone may put a view off by."""
 
 
 def own_precision() -> FloatArray:
@@ -57,8 +57,12 @@ def own_steps(
 
 
 def believed(own_shifts: FloatArray) -> FloatArray:
-    """What is kept of own shifts (V, 3) in the end: those of vessels that moved, not those of outlines that are off."""
-    return np.asarray(np.sign(own_shifts) * np.maximum(np.abs(own_shifts) - BIAS_MM, 0))
+    """What is kept of own shifts (V, 3) in the end: those of vessels that moved, not those of outlines that are off.
+
+    None up to `BIAS_MM`, all from twice as much, and in between ever more (firm shrinkage, Gao and Bruce 1997).
+    """
+    size = np.abs(own_shifts)
+    return np.asarray(np.sign(own_shifts) * np.where(size < 2 * BIAS_MM, 2 * np.maximum(size - BIAS_MM, 0), size))
 
 
 def view_covariances(
