@@ -18,12 +18,19 @@ class CertaintyLogic:
         """What the model's place on the frame shown is worth."""
         if p.shownPose is ShownPose.BEFORE:
             return parts.certainty.Standing.START
+        return self._storedStanding(p)
+
+    def _storedStanding(self, p: Any) -> Standing:
+        """The same of the model after registering, whichever is shown."""
         return parts.poses.standingOf(self.storedPoses(p), self.frame(p))
 
     def isMovedByHand(self, p: Any) -> bool:
         """Whether a hand has put the model where it is on the frame shown: what registering said of it is no more."""
-        frame = self.storedPoses(p).frames.get(self.frame(p))
-        return frame is not None and frame.origin is parts.poses.PoseOrigin.ADJUSTED
+        return self._storedStanding(p) is parts.certainty.Standing.ADJUSTED
+
+    def isRegistered(self, p: Any) -> bool:
+        """Whether registering has put the model where it is on the frame shown."""
+        return self._storedStanding(p) is parts.certainty.Standing.REGISTERED
 
     def refusal(self, p: Any) -> str:
         """Why the frame shown was refused a pose; empty when what is shown there may be looked at."""

@@ -31,6 +31,7 @@ class RegisterStep(JobStep):
         self._others = OtherRuns(self)
         self._asked: tuple[Any, ...] | None = None
         self._answer = ""
+        self._done = ""
 
     def registerOrCancel(self) -> None:
         """Register the frame shown; while a registration runs, cancel it."""
@@ -86,6 +87,7 @@ class RegisterStep(JobStep):
                 self.panel.status(_("Not registered: {reason}").format(reason=reason), Tone.BAD)
             else:
                 self.panel.status(done, Tone.GOOD)
+                self._done = done
 
         self.startJob(arguments, end, [model, run, *inputs])
         self.refresh()
@@ -110,8 +112,16 @@ class RegisterStep(JobStep):
         self.progressBar.visible = self.running
         self._others.refresh()
         self._showResult(self.logic.result(parameters))
+        self._unsay()
         frames = self.logic.framesText(parameters)
         showText(self.ui.framesLabel, frames, Tone.WARNING if "NOT" in frames else Tone.NEUTRAL)
+
+    def _unsay(self) -> None:
+        """Take the status line's good word back where it does not hold: moved by hand, another frame, another run."""
+        if self._done and not self.logic.isRegistered(self.parameters):
+            if self.ui.statusLabel.text == self._done:
+                self.panel.status("")
+            self._done = ""
 
     def _registrationProblem(self) -> str:
         """Why nothing can be registered now, or "". Projecting the model takes some time: only after a change."""

@@ -119,10 +119,12 @@ class VesselRegistrationCertaintyTest(VesselRegistrationGuiCase):
         self.ui.showErrorCheckBox.click()
         self.settle()
         np.testing.assert_allclose(self.ellipse(), points)
+        solid = self.outline()[0]
         self.widget.result.browser().SetSelectedItemNumber(SAMPLE_FRAME + 1)
         self.settle()
         self.assertEqual(len(self.ellipse()), 0)
-        self.assertIn("as on frame 5", self.widget.standingText.text)
+        self.assertIn("not registered: as on frame 5", self.widget.standingText.text)
+        self.assertGreater(self.outline()[0], solid + 20)  # dashed: it was not found on this frame
         self.assertEqual(self.textColor(), (1.0, 1.0, 1.0))
         self.widget.result.browser().SetSelectedItemNumber(SAMPLE_FRAME)
         self.settle()
@@ -131,6 +133,31 @@ class VesselRegistrationCertaintyTest(VesselRegistrationGuiCase):
         self.assertFalse(self.register().registered)
         self.assertEqual(len(self.ellipse()), 0)
         self.assertNotIn("expected error", self.widget.standingText.text)
+
+    def test_an_error_is_no_more_said_once_the_hand_has_moved_the_model_until_that_is_undone(self) -> None:
+        self.useTrueVessels()
+        result = self.register()
+        self.assertTrue(result.registered, result.reason)
+        said = f"± {result.expectedInPlaneMm:.1f} mm"
+        header, solid = self.ui.registerCollapsibleButton, self.outline()[0]
+        self.assertIn(said, header.text)
+        self.assertEqual(self.ui.statusLabel.text, "Registered.")
+        self.ui.rightButton.click()
+        self.settle()
+        self.assertEqual(self.ui.statusLabel.text, "")
+        self.assertTrue(header.text.endswith("moved by hand"), header.text)
+        self.assertIn("not known", self.ui.outcomeLabel.text)
+        self.assertFalse(self.ui.resultLabel.visible)
+        self.assertEqual((len(self.ellipse()), self.widget.standingText.text), (0, "adjusted by hand"))
+        self.ui.undoButton.click()
+        self.settle()
+        self.assertIn(said, header.text)
+        self.assertIn("Expected error", self.ui.resultLabel.text)
+        self.assertGreater(len(self.ellipse()), 0)
+        self.assertEqual(self.outline()[0], solid)
+        self.ui.redoButton.click()
+        self.settle()
+        self.assertNotIn("±", header.text)
 
     def look(self, display: Any) -> tuple[Any, ...]:
         return (display.GetScalarVisibility(), display.GetColorNodeID() or "", display.GetActiveScalarName() or "")
