@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
-from VesselRegistrationLib.pose.header_errors import own_precision
+from VesselRegistrationLib.pose.own_motion import own_precision
 from VesselRegistrationLib.pose.uncertainty import PoseUncertainty
 from VesselRegistrationLib.xray_run import carry_pose, table_shift_lps
 from VesselRegistrationMRML import geometry_node

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.pose.evidence import Evidence
-from VesselRegistrationLib.pose.header_errors import believed, joined, own_steps
+from VesselRegistrationLib.pose.own_motion import believed, joined, own_steps
 from VesselRegistrationLib.pose.pose_model import PoseModel, spread_over
 from VesselRegistrationLib.pose.prior import Prior, data_variance
 from VesselRegistrationLib.pose.residuals import NormalEquations, ProjectedPoints, projected, tukey

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
-from VesselRegistrationLib.pose.header_errors import view_covariances
+from VesselRegistrationLib.pose.own_motion import view_covariances
 from VesselRegistrationLib.pose.prior import Prior
 from VesselRegistrationLib.pose.residuals import NormalEquations
 
