@@ -1,10 +1,11 @@
 """The mean of the weights of several trainings of one network, which often does better than each of them.
 
-    python -m VesselSegmentationLib.averaging TRAINED TRAINED ... --output MEAN
+    python -m VesselSegmentationLib.averaging TRAINED TRAINED ... --pool POOL --output MEAN
 
 Trainings that went on from the same weights lie in one valley of the loss, and their mean further inside it (Wortsman
 et al., Model soups, ICML 2022). Trainings from different beginnings must not be averaged: their filters have nothing in
-common. The folder that comes out is like a trained one; report.json names what it is the mean of.
+common. The folder that comes out is like a trained one; report.json names what it is the mean of. With the last
+training's pool its held-out patients are scored.
 """
 
 from __future__ import annotations
@@ -15,19 +16,30 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from VesselSegmentationLib.datasets import PoolDataset
 from VesselSegmentationLib.errors import InputError, UserError
 from VesselSegmentationLib.files import write_atomically
+from VesselSegmentationLib.metrics import summarize
+from VesselSegmentationLib.training import evaluate
 from VesselSegmentationLib.training_engine import REPORT_FILE
 from VesselSegmentationLib.weights import NetworkMetadata, load_network, save_network
 
 
-def average_networks(folders: Sequence[Path | str], output: Path | str, version: str | None = None) -> NetworkMetadata:
-    """Write the mean network of `folders` to `output`; returns its metadata. `version`: None takes the first one's.
+def average_networks(
+    folders: Sequence[Path | str], output: Path | str, version: str | None = None, pool: Path | str | None = None
+) -> NetworkMetadata:
+    """Write the mean network of `folders` to `output`; returns its metadata.
 
-    Scores are left out: those of the parts are not the mean's. Raises InputError for fewer than two folders and for
+    Args:
+        version: of the mean; None takes the first one's.
+        pool: the mean is scored on the patients that training with it holds out. None: without scores, since those of
+            the parts are not the mean's.
+
+    Raises InputError for fewer than two folders and for
     networks that differ, WeightsError for a folder without a usable network, OutputError when nothing can be written.
     """
     if len(folders) < 2:
@@ -43,12 +55,13 @@ def average_networks(folders: Sequence[Path | str], output: Path | str, version:
     states = [network.state_dict() for network, _ in loaded]
     mean.load_state_dict({name: _mean([state[name] for state in states]) for name in states[0]})
     names = ", ".join(Path(folder).name for folder in folders)
+    data = "; ".join(dict.fromkeys(part.training_data for _, part in loaded))
     metadata = replace(
         first,
         version=version or first.version,
         changelog={},
-        scores={},
-        training_data=f"mean of the weights of {names}; {first.training_data}",
+        scores={} if pool is None else {"validation": _scores(mean, pool)},
+        training_data=f"{data} (mean of the weights of {names})",
     )
     saved = save_network(mean, output, metadata, half=first.precision == "float16")
     parts: list[dict[str, object]] = [
@@ -59,6 +72,12 @@ def average_networks(folders: Sequence[Path | str], output: Path | str, version:
         part |= report
     write_atomically(Path(output) / REPORT_FILE, json.dumps({"mean_of": parts}, indent=2) + "\n")
     return saved
+
+
+def _scores(network: torch.nn.Module, pool: Path | str) -> dict[str, Any]:
+    """Scores on the patients of a pool that training holds out."""
+    held_out = PoolDataset(pool).split()[1]
+    return summarize(evaluate(network, held_out)).as_dict()
 
 
 def _mean(values: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -93,9 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("trained", type=Path, nargs="+", metavar="TRAINED", help="network folders")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the mean is written")
     parser.add_argument("--version", help="of the mean (default: that of the first network)")
+    parser.add_argument("--pool", type=Path, metavar="DIR", help="score the mean on this pool's held-out patients")
     options = parser.parse_args(arguments)
     try:
-        metadata = average_networks(options.trained, options.output, options.version)
+        metadata = average_networks(options.trained, options.output, options.version, options.pool)
     except UserError as error:
         print(f"averaging: {error}", file=sys.stderr)
         return 2

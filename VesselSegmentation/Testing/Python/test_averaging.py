@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -32,6 +33,19 @@ def test_weights_are_the_mean_and_scores_are_not_handed_on(tmp_path: Path) -> No
     assert all(torch.allclose(parameter, torch.tensor(0.5)) for parameter in network.parameters())
     assert metadata.scores == {}
     assert "mean of the weights of first, second" in metadata.training_data
+
+
+def test_the_mean_is_scored_on_held_out_patients(tmp_path: Path) -> None:
+    pool = tmp_path / "pool"
+    pool.mkdir()
+    rng = np.random.default_rng(1)
+    np.save(pool / "frames.npy", rng.integers(40, 200, (4, 64, 64), dtype=np.uint8))
+    np.save(pool / "masks.npy", rng.integers(0, 2, (4, 64, 64), dtype=np.uint8))
+    np.save(pool / "patients.npy", np.array([0, 0, 1, 1], dtype=np.int32))
+    folders = [saved(tmp_path / "first", 0.25), saved(tmp_path / "second", 0.75)]
+    metadata = average_networks(folders, tmp_path / "mean", "0.3.0", pool)
+    assert metadata.version == "0.3.0"
+    assert metadata.scores["validation"]["frames"] == 2
 
 
 def test_the_report_names_the_parts_by_checksum_and_tells_no_paths(tmp_path: Path) -> None:
