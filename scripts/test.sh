@@ -29,4 +29,4 @@ cmake -S . -B "$BUILD"
 cmake --build "$BUILD"
 [ "${1:-}" != --build-only ] || exit 0
 # shellcheck disable=SC2086  # a list of arguments
-(cd "$BUILD" && ctest --output-on-failure --no-tests=error ${CTEST_ARGS:-}) 2>&1 | add_summary_of_pytest
+(cd "$BUILD" && ctest --parallel 2 --output-on-failure --no-tests=error ${CTEST_ARGS:-}) 2>&1 | add_summary_of_pytest

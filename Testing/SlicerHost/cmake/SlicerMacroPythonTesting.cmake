@@ -28,7 +28,8 @@ function(_slicer_host_add_test name)
     ENVIRONMENT "${SlicerHost_ENVIRONMENT}"
     # A file whose tests were not found proves nothing, although unittest calls it a success.
     FAIL_REGULAR_EXPRESSION "Ran 0 tests"
-    RUN_SERIAL TRUE
+    # One at a time, since each takes all cores at moments; the library's tests may run beside them.
+    RESOURCE_LOCK SlicerHost
     TIMEOUT ${SlicerHost_TEST_TIMEOUT}
     )
 endfunction()

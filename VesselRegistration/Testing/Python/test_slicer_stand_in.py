@@ -159,7 +159,7 @@ def test_a_test_is_alone_has_its_environment_and_may_not_last_for_ever(extension
     for test in extension.tests().values():
         properties = {entry["name"]: entry["value"] for entry in test["properties"]}
         assert properties["TIMEOUT"] == 77
-        assert properties["RUN_SERIAL"] is True
+        assert properties["RESOURCE_LOCK"] == ["SlicerHost"]
         assert "OMP_NUM_THREADS=1" in properties["ENVIRONMENT"]
 
 
