@@ -68,6 +68,7 @@ class VesselRegistrationVesselsTest(VesselRegistrationGuiCase):
         self.settle()
         self.assertFalse(self.widget.vessels.running)
         self.assertIn("were not installed", self.ui.vesselsMessageLabel.text)
+        self.assertNotIn("were not installed", self.ui.statusLabel.text)  # said once, beside the open step
         self.assertEqual(self.ui.segmentButton.text, "Fi&nd vessels")
 
     def test_a_segmentation_of_another_picture_does_not_fit(self) -> None:

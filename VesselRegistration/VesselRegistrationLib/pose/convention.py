@@ -19,6 +19,7 @@ from VesselRegistrationLib.pose.estimation import PoseModel, PoseSettings, estim
 from VesselRegistrationLib.pose.evidence import Evidence, PoseView, gather_evidence
 from VesselRegistrationLib.pose.outline import rim_points
 from VesselRegistrationLib.pose.refusal import unusable_view
+from VesselRegistrationLib.pose.rigid import shifted
 from VesselRegistrationLib.xray_readings import AS_IS, READINGS, Reading, read_as
 from VesselRegistrationLib.xray_run import XRayRun, table_shift_lps
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
@@ -210,7 +211,7 @@ def _fit(
             pose = estimate_pose(model, group, start, settings).model_to_isocenter
         else:
             pose = improve_pose(model, group, near, settings).model_to_isocenter
-        poses += [_at_table(pose, view) for view in group]
+        poses += [shifted(pose, view.table_shift_lps) for view in group]
     distances = [
         _distances_mm(model, gather_evidence(view, settings.threshold), pose)
         for view, pose in zip(views, poses, strict=True)
@@ -218,12 +219,6 @@ def _fit(
     per_run = tuple(float(distance.mean()) for distance in distances)
     explained = min(float((distance < NEAR_MM).mean()) for distance in distances)
     return ReadingFit(reading, float(np.mean(per_run)), per_run, explained, tuple(poses))
-
-
-def _at_table(pose: FloatArray, view: PoseView) -> FloatArray:
-    moved = pose.copy()
-    moved[:3, 3] += view.table_shift_lps
-    return moved
 
 
 def _distances_mm(model: PoseModel, view: Evidence, pose: FloatArray) -> FloatArray:

@@ -2,9 +2,9 @@
 
 Near its minimum the objective is a quadratic form, whose inverse is the covariance of the pose up to the variance of
 one independent measurement. The prior is part of it: along the beam, where one view sees next to nothing, the stated
-error is that of the start. What the curvature cannot know is in three constants, fitted on simulated patients that no
-other choice was made on (Testing/Benchmarks/pose_evaluation.py): how many measurements are independent, a floor, and
-the step from a standard deviation to a 95 % bound.
+error is that of the start. What the curvature cannot know is in three constants, set on simulated patients that no
+evaluation uses (Testing/Benchmarks/pose_trust.py): how many measurements are independent, a floor, and the step from a
+standard deviation to a 95 % bound.
 """
 
 from __future__ import annotations
