@@ -8,19 +8,22 @@ from VesselSegmentationLib.errors import InputError
 
 LEVELS = 4
 """Residual blocks of the encoder, hence halvings of the picture."""
-SIDE_MULTIPLE = 2**LEVELS
 UPSAMPLING_MODES = ("nearest", "bilinear")
+STRIDES = (1, 2, 4)
 
 
 @dataclass(frozen=True)
 class DruNetShape:
-    """Widths, channels and up-sampling of a DRU-Net. Raises InputError for values it cannot take."""
+    """Widths, channels, up-sampling and stride of a DRU-Net. Raises InputError for values it cannot take."""
 
     width: int = 32
     """Channels of the first level, doubled per level; the paper's layout is 32."""
     in_channels: int = 1
     out_channels: int = 1
     upsampling_mode: str = "nearest"
+    stride: int = 1
+    """The picture's pixels, along each side, that lie in one position of the first level: 1 in the paper. With 2, four
+    neighbors enter as four channels, and as many logits per position are laid side by side again (pixel shuffle)."""
 
     def __post_init__(self) -> None:
         for name, most in (("width", 256), ("in_channels", 64), ("out_channels", 64)):
@@ -31,15 +34,32 @@ class DruNetShape:
             raise InputError(
                 f"DRU-Net up-sampling {self.upsampling_mode!r} must be one of {', '.join(UPSAMPLING_MODES)}."
             )
+        if isinstance(self.stride, bool) or self.stride not in STRIDES:
+            raise InputError(f"DRU-Net stride {self.stride!r} must be one of {', '.join(map(str, STRIDES))}.")
 
     @property
     def widths(self) -> list[int]:
         """Channels of the encoder's levels and, last, of the bottleneck."""
         return [self.width * 2**level for level in range(LEVELS + 1)]
 
+    @property
+    def channels_in(self) -> int:
+        """Channels that the first level takes."""
+        return self.in_channels * self.stride**2
+
+    @property
+    def channels_out(self) -> int:
+        """Channels that the last convolution gives."""
+        return self.out_channels * self.stride**2
+
+    @property
+    def side_multiple(self) -> int:
+        """What the picture's sides must be multiples of."""
+        return int(self.stride * 2**LEVELS)
+
     def encoder_channels(self) -> list[tuple[int, int]]:
         """Channels into and out of each encoder block, from the full resolution down."""
-        return list(zip([self.in_channels, *self.widths], self.widths[:LEVELS]))
+        return list(zip([self.channels_in, *self.widths], self.widths[:LEVELS]))
 
     def decoder_channels(self) -> list[tuple[int, int]]:
         """Channels into (those from below first, then those of the same level) and out of each block, upwards."""
@@ -49,9 +69,9 @@ class DruNetShape:
         """Raise InputError unless a network of this shape takes a tensor of that one."""
         if len(shape) != 4 or shape[1] != self.in_channels:
             raise InputError(f"DRU-Net takes (N, {self.in_channels}, H, W), not a tensor of {shape}.")
-        if shape[2] % SIDE_MULTIPLE or shape[3] % SIDE_MULTIPLE:
+        if shape[2] % self.side_multiple or shape[3] % self.side_multiple:
             raise InputError(
-                f"DRU-Net takes sides that are multiples of {SIDE_MULTIPLE}, not {shape[2:]}; "
+                f"DRU-Net takes sides that are multiples of {self.side_multiple}, not {shape[2:]}; "
                 "resize the frame first (preprocessing.NetworkGrid)."
             )
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import interpolate, pad, pixel_shuffle, pixel_unshuffle
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from VesselSegmentationLib.dru_net_shape import DruNetShape
@@ -45,7 +45,7 @@ class QuickDruNet(nn.Module):
         super().__init__()
         self.shape = shape
         left = {name: value.float() for name, value in weights.items() if not name.endswith("num_batches_tracked")}
-        self._spare = 1 if shape.in_channels == 1 else 0
+        self._spare = 1 if shape.channels_in == 1 else 0
         self.encoder = nn.ModuleList(
             _Block(left, f"encoder.{index}", *channels, spare=0 if index else self._spare)
             for index, channels in enumerate(shape.encoder_channels())
@@ -56,7 +56,7 @@ class QuickDruNet(nn.Module):
             _JoiningBlock(left, f"decoder.{index}", *channels, shape.upsampling_mode)
             for index, channels in enumerate(shape.decoder_channels())
         )
-        self.head = _convolution(*_taken(left, "head.conv", shape.width, shape.out_channels, 1))
+        self.head = _convolution(*_taken(left, "head.conv", shape.width, shape.channels_out, 1))
         if left:
             raise WeightsError(f"The weights hold {min(left)}, which no DRU-Net of {shape} has.")
         self.eval().requires_grad_(False)
@@ -68,7 +68,8 @@ class QuickDruNet(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Logits of the vessel class, one per pixel."""
-        maps = torch.cat([frames, frames], dim=1) if self._spare else frames
+        maps = pixel_unshuffle(frames, self.shape.stride)
+        maps = torch.cat([maps, maps], dim=1) if self._spare else maps
         skipped: list[Tensor] = []
         for block in self.encoder:
             maps = block(maps)
@@ -77,8 +78,7 @@ class QuickDruNet(nn.Module):
         maps = self.bottleneck(maps)
         for block in self.decoder:
             maps = block(maps, skipped.pop())
-        logits: Tensor = self.head(maps)
-        return logits
+        return pixel_shuffle(self.head(maps), self.shape.stride)
 
 
 def load_quick_dru_net(folder: Path | str) -> tuple[QuickDruNet, NetworkMetadata]:

@@ -233,7 +233,7 @@ def _vessel(logits: torch.Tensor) -> NDArray[np.bool_]:
 
 
 def resolved(settings: SegmentationTrainingSettings) -> SegmentationTrainingSettings:
-    """The settings with the width and up-sampling of the network to start from.
+    """The settings with width, up-sampling and stride of the network to start from.
 
     Raises WeightsError when `settings.start` holds no DRU-Net.
     """
@@ -241,13 +241,14 @@ def resolved(settings: SegmentationTrainingSettings) -> SegmentationTrainingSett
         return settings
     network, _metadata = load_network(settings.start, NAME)
     assert isinstance(network, DruNet)
-    return dataclasses.replace(settings, width=network.width, upsampling_mode=network.upsampling_mode)
+    shape = network.shape
+    return dataclasses.replace(settings, width=shape.width, upsampling_mode=shape.upsampling_mode, stride=shape.stride)
 
 
 def network_to_train(settings: SegmentationTrainingSettings) -> DruNet:
     """A new network by the settings' seed, or the one to start from."""
     torch.manual_seed(settings.seed)
-    network = DruNet(width=settings.width, upsampling_mode=settings.upsampling_mode)
+    network = DruNet(settings.width, upsampling_mode=settings.upsampling_mode, stride=settings.stride)
     if settings.start is not None:
         network.load_state_dict(load_network(settings.start, NAME)[0].state_dict())
     return network

@@ -11,7 +11,7 @@ from VesselSegmentationLib.errors import InputError
 
 CHOICES = {
     "field_of_view": ("lower", "upper", "both"),
-    "loss": ("dice", "bce", "dice+ce"),
+    "loss": ("dice", "bce", "dice+ce", "frame-dice+ce"),
     "optimizer": ("adam", "adamw", "sgd"),
     "schedule": ("constant", "cosine"),
     "upsampling_mode": ("nearest", "bilinear"),
@@ -90,6 +90,8 @@ class SegmentationTrainingSettings:
     """Largest norm of the gradient; None: not clipped."""
     width: int = 16
     upsampling_mode: str = "nearest"
+    stride: int = 1
+    """Pixels per position of the first level (dru_net_shape)."""
     augment: bool = True
     seed: int = 1
     threads: int = 1

@@ -84,7 +84,13 @@ class Loss(enum.Enum):
     DICE = "dice"
     CROSS_ENTROPY = "bce"
     BOTH = "dice+ce"
+    BOTH_PER_FRAME = "frame-dice+ce"
 
     def label(self) -> str:
         """For the user."""
-        return {"dice": _("Dice"), "bce": _("Cross-entropy"), "dice+ce": _("Dice and cross-entropy")}[self.value]
+        return {
+            "dice": _("Dice"),
+            "bce": _("Cross-entropy"),
+            "dice+ce": _("Dice and cross-entropy"),
+            "frame-dice+ce": _("Dice of each frame and cross-entropy"),
+        }[self.value]

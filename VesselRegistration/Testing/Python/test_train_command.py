@@ -67,6 +67,18 @@ def test_a_killed_training_goes_on_to_the_same_weights(pool: Path, tmp_path: Pat
     assert whole.read_bytes() == killed.read_bytes()
 
 
+def test_several_pools_are_trained_on_together_without_splitting_a_patient(pool: Path, tmp_path: Path) -> None:
+    words = ["segmentation", *QUICK, "--iterations", 1, "--loss", "frame-dice+ce", "--network-version", "7.1"]
+    words += ["--stride", 2, "--validation-frames", 1]
+    assert train(*words, "--pool", pool, pool, "--output", tmp_path / "both") == 0
+    network, both = load_network(tmp_path / "both")
+    assert network.stride == 2
+    assert both.version == "7.1"
+    assert train(*words, "--pool", pool, "--output", tmp_path / "one") == 0
+    _network, one = load_network(tmp_path / "one")
+    assert both.scores["validation"]["frames"] == 2 * one.scores["validation"]["frames"]
+
+
 def test_a_grid_is_trained_and_its_table_shown(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["segmentation", "--pool", pool, *QUICK, "--iterations", 2, "--output", tmp_path, "--grid"]
     assert train(*words, "learning_rate=1e-5,1e-3", "loss=dice,bce") == 0
@@ -93,13 +105,21 @@ def test_matching_is_trained_fine_tuned_and_put_in_a_grid(pool: Path, tmp_path: 
     assert tuned.settings.width == 2  # type: ignore[union-attr]
 
 
+def test_matching_takes_one_pool(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = [pool / "matching", pool / "matching"]
+    assert train("matching", "--pool", *both, "--iterations", 1, "--output", tmp_path) == 2
+    assert "one pool, not 2" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
         (["segmentation", "--recipe", "paper"], "--recipe paper is for matching"),
         (["matching", "--recipe", "paper-lower"], "--recipe paper-lower is for segmentation"),
         (["matching", "--loss", "dice", "--workers", "1"], "--loss, --workers: for segmentation only"),
-        (["segmentation", "--start", "folder", "--width", "8"], "leave --width out"),
+        (["matching", "--network-version", "2"], "--network-version: for segmentation only"),
+        (["segmentation", "--start", "folder", "--width", "8"], "leave --width and --stride out"),
+        (["segmentation", "--start", "folder", "--stride", "2"], "leave --width and --stride out"),
         (["segmentation", "--precision", "float16", "--device", "cpu"], "needs a graphics card"),
         (["segmentation", "--grid", "learning_rate=0,1"], "learning_rate 0.0 must be a positive number"),
         (["segmentation", "--patience", "0"], "patience 0"),

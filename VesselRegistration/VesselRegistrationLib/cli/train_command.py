@@ -43,7 +43,12 @@ COMMON_CHANGES = (
 )
 SEGMENTATION_CHANGES = (
     *COMMON_CHANGES,
-    *("epochs", "field_of_view", "loss", "optimizer", "width", "workers", "validate_every"),
+    *("epochs", "field_of_view", "loss", "optimizer", "width", "stride", "workers"),
+    *("validate_every", "validation_frames"),
+)
+SEGMENTATION_ONLY = (
+    *("epochs", "field_of_view", "loss", "optimizer", "stride", "workers"),
+    *("validate_every", "validation_frames", "network_version"),
 )
 
 Share = Callable[[float], float]
@@ -54,7 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `train`."""
     parser.add_argument("network", choices=["segmentation", "matching"])
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--pool", type=Path, metavar="DIR", help="a pool of simulated views made before")
+    source.add_argument(
+        "--pool", type=Path, nargs="+", metavar="DIR", help="pools of simulated views made before (matching: one)"
+    )
     source.add_argument(
         "--images",
         type=Path,
@@ -77,14 +84,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--iterations", type=int, help="end after so many batches")
     parser.add_argument("--epochs", type=float, help="segmentation: end after so many passes through the frames")
     parser.add_argument("--field-of-view", choices=["lower", "upper", "both"], help="segmentation: what is learnt")
-    parser.add_argument("--loss", choices=["dice", "bce", "dice+ce"], help="segmentation: instead of the recipe's")
+    parser.add_argument(
+        "--loss",
+        choices=["dice", "bce", "dice+ce", "frame-dice+ce"],
+        help="segmentation, instead of the recipe's; frame-: Dice of each frame by itself, not of the batch",
+    )
     parser.add_argument("--learning-rate", type=float, help="instead of the recipe's")
     parser.add_argument("--batch-size", type=int, help="instead of the recipe's")
     parser.add_argument("--width", type=int, help="filters of the network's first level, instead of the recipe's")
+    parser.add_argument(
+        "--stride",
+        type=int,
+        choices=[1, 2, 4],
+        help="segmentation: pixels, along a side, per position of the first level",
+    )
     parser.add_argument("--validate-every", type=int, help="segmentation: iterations between two validations")
+    parser.add_argument("--validation-frames", type=int, help="segmentation: at most so many per validation")
+    parser.add_argument("--network-version", metavar="TEXT", help="segmentation: what the network says of itself")
     parser.add_argument("--optimizer", choices=["adam", "adamw", "sgd"], help="segmentation: instead of the recipe's")
     parser.add_argument(
-        "--start", type=Path, metavar="DIR", help="go on from this network (fine-tuning); it says the width, too"
+        "--start", type=Path, metavar="DIR", help="go on from this network (fine-tuning); it says width and stride, too"
     )
     parser.add_argument(
         "--patience", type=int, metavar="N", help="end after N validations in a row without a better one"
@@ -119,8 +138,8 @@ def run(options: argparse.Namespace) -> int:
     from VesselSegmentationLib.distributed import is_first, process_group, wait_for_all
 
     shared.set_threads(options.threads)
-    if options.start is not None and options.width is not None:
-        raise InputError("--start says how wide the network is; leave --width out.")
+    if options.start is not None and (options.width is not None or options.stride is not None):
+        raise InputError("--start says how wide the network is, and its stride; leave --width and --stride out.")
     with process_group(shared.device_of(options)) as device:
         if is_first():
             prepare_output_folder(options.output)
@@ -139,6 +158,8 @@ def _segmentation(options: argparse.Namespace, folder: Path, device: str) -> Non
             f"--recipe {options.recipe} is for matching; segmentation has {', '.join(SEGMENTATION_RECIPES)}."
         )
     changes = _changes(options, SEGMENTATION_CHANGES, device)
+    if options.network_version:
+        changes["version"] = options.network_version
 
     def settings_of(cell: dict[str, Any]) -> SegmentationTrainingSettings:
         recipe = SEGMENTATION_RECIPES[options.recipe]
@@ -162,20 +183,21 @@ def _segmentation_data(
     options: argparse.Namespace, folder: Path, field_of_view: str
 ) -> tuple[SegmentationDataset, SegmentationDataset, SegmentationDataset | None, str]:
     """Frames to train, validate and test on, of different patients, and what they are in words."""
-    from VesselSegmentationLib.datasets import PoolDataset
+    from VesselSegmentationLib.datasets import JoinedDataset, PoolDataset
     from VesselSegmentationLib.distributed import is_first
 
     training_data.refuse_without_images(options)
     if not options.images:
-        pool = PoolDataset(_pool(options, folder))
-        training, validation = pool.split(training_data.HELD_OUT_SHARE)
-        return training, validation, None, f"{len(pool)} frames of simulated patients"
-    parts = training_data.parts_of(options, field_of_view)
+        pools = [PoolDataset(pool) for pool in _pools(options, folder)]
+        parts = [pool.split(training_data.HELD_OUT_SHARE) for pool in pools]
+        training, validation = (JoinedDataset(part) for part in zip(*parts, strict=True))
+        return training, validation, None, f"{sum(map(len, pools))} frames of simulated patients"
+    groups = training_data.parts_of(options, field_of_view)
     if is_first():
-        training_data.write_split(folder, parts)
-    counts = [f"{len(part)} of {len(set(part.patients))} patients" for part in parts if part is not None]
+        training_data.write_split(folder, groups)
+    counts = [f"{len(group)} of {len(set(group.patients))} patients" for group in groups if group is not None]
     _say(f"frames to train on: {counts[0]}; to validate on: {', to test on: '.join(counts[1:])}")
-    return *parts, f"{len(parts[0])} frames of {len(set(parts[0].patients))} patients of the folder given"
+    return *groups, f"{len(groups[0])} frames of {len(set(groups[0].patients))} patients of the folder given"
 
 
 def _in_words(scores: OverlapSummary, whose: str) -> str:
@@ -225,7 +247,10 @@ def _matching(options: argparse.Namespace, folder: Path, device: str) -> None:
 
     settings_of({})
     cells = _cells(options, MatchingTrainingSettings)
-    pool = MatchingPool.open(_pool(options, folder))
+    pools = _pools(options, folder)
+    if len(pools) > 1:
+        raise InputError(f"Matching is trained on one pool, not {len(pools)}: give one folder to --pool.")
+    pool = MatchingPool.open(pools[0])
 
     def train(cell: dict[str, Any], where: Path, share: Share) -> None:
         loop = MatchingTraining(pool, settings_of(cell), where)
@@ -241,11 +266,7 @@ def _matching(options: argparse.Namespace, folder: Path, device: str) -> None:
 
 
 def _refuse_options_for_segmentation(options: argparse.Namespace) -> None:
-    given = [
-        f"--{name.replace('_', '-')}"
-        for name in ("field_of_view", "loss", "validate_every", "optimizer", "epochs", "workers")
-        if getattr(options, name) is not None
-    ]
+    given = [f"--{name.replace('_', '-')}" for name in SEGMENTATION_ONLY if getattr(options, name) is not None]
     given += [f"--{name.replace('_', '-')}" for name in training_data.OPTIONS if getattr(options, name)]
     if given:
         raise InputError(f"{', '.join(given)}: for segmentation only; leave out.")
@@ -331,16 +352,16 @@ def _changes(options: argparse.Namespace, names: tuple[str, ...], device: str) -
     return {**changes, "seed": options.seed, "threads": options.threads, "device": device}
 
 
-def _pool(options: argparse.Namespace, folder: Path) -> Path:
-    """The pool given, the one made before, or a new one."""
+def _pools(options: argparse.Namespace, folder: Path) -> list[Path]:
+    """The pools given, the one made before, or a new one."""
     from VesselSegmentationLib.distributed import is_first, wait_for_all
 
     if options.pool is not None:
-        return Path(options.pool)
+        return [Path(pool) for pool in options.pool]
     pool = folder / "pool"
     if is_first() and not (pool / "index.json").is_file():
         from VesselRegistrationLib.simulation.pool import generate_pool
 
         generate_pool(pool, options.patients, options.views, seed=options.seed, processes=options.threads)
     wait_for_all()
-    return pool
+    return [pool]

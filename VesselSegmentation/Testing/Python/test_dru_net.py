@@ -38,6 +38,30 @@ def test_output_has_one_logit_per_pixel(mode: str) -> None:
     assert logits.shape == (2, 1, 32, 48)
 
 
+@pytest.mark.parametrize("stride", [2, 4])
+def test_a_stride_halves_every_level_and_gives_back_every_pixel(stride: int) -> None:
+    network = DruNet(4, stride=stride).eval()
+    sides: list[int] = []
+    network.encoder[0].register_forward_hook(lambda _module, _inputs, output: sides.append(output.shape[-1]))
+    nn.init.zeros_(network.head.conv.weight)
+    network.head.conv.bias.data = torch.arange(stride**2).float()
+    logits = network(torch.randn(1, 1, 64, 64))
+    assert sides == [64 // stride]
+    assert torch.equal(logits[0, 0, :stride, :stride].flatten(), torch.arange(stride**2).float())
+    assert torch.equal(logits[..., :stride, :stride].repeat(1, 1, 64 // stride, 64 // stride), logits)
+
+
+def test_a_stride_is_part_of_what_rebuilds_the_network_and_asks_for_larger_multiples() -> None:
+    network = DruNet(4, stride=2)
+    assert DruNet(**network.hyper_parameters()).shape == network.shape
+    assert DruNet(4).shape.stride == 1
+    with pytest.raises(InputError, match="multiples of 32"):
+        network(torch.zeros(1, 1, 48, 64))
+    for wrong in (0, 3, True, 1.5):
+        with pytest.raises(InputError, match="stride .* must be one of 1, 2, 4"):
+            DruNet(4, stride=wrong)
+
+
 def test_output_is_not_squashed() -> None:
     network = DruNet(4).eval()
     nn.init.zeros_(network.head.conv.weight)

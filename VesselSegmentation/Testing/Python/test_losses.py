@@ -8,7 +8,13 @@ import pytest
 import torch
 
 from VesselSegmentationLib.errors import InputError
-from VesselSegmentationLib.losses import LOSSES, cross_entropy_loss, dice_and_cross_entropy_loss, dice_loss
+from VesselSegmentationLib.losses import (
+    LOSSES,
+    cross_entropy_loss,
+    dice_and_cross_entropy_loss,
+    dice_loss,
+    frame_dice_and_cross_entropy_loss,
+)
 
 
 def logits_of(probabilities: list[float]) -> torch.Tensor:
@@ -39,6 +45,14 @@ def test_dice_counts_all_pixels_of_the_batch_together() -> None:
     targets = torch.cat([TARGET, torch.zeros_like(TARGET)])
     # TP = 1.8, sum of probabilities = 2.0 + 0.5, sum of targets = 2
     assert dice_loss(torch.cat([one, other]), targets).item() == pytest.approx(1 - 3.6 / 4.5, abs=1e-5)
+
+
+def test_dice_of_each_frame_counts_every_frame_alike() -> None:
+    one, other = logits_of([0.9, 0.9, 0.1, 0.1]), logits_of([0.5, 0.0, 0.0, 0.0])
+    targets = torch.cat([TARGET, torch.tensor([1.0, 0, 0, 0]).view(1, 1, 2, 2)])
+    logits = torch.cat([one, other.clamp(-50, 50)])
+    expected = ((1 - 3.6 / 4.0) + (1 - 1.0 / 1.5)) / 2 + cross_entropy_loss(logits, targets).item()
+    assert frame_dice_and_cross_entropy_loss(logits, targets).item() == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_perfect_answer_costs_nothing_and_the_opposite_everything() -> None:

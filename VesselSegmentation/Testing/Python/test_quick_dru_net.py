@@ -23,7 +23,7 @@ def trained_looking(**choices: object) -> DruNet:
     torch.manual_seed(2)
     network = DruNet(**{"width": 3, **choices})  # type: ignore[arg-type]
     for _ in range(3):
-        network(3 * torch.randn(2, network.shape.in_channels, 48, 64) - 1)
+        network(3 * torch.randn(2, network.shape.in_channels, 64, 64) - 1)
     return network.eval()
 
 
@@ -43,6 +43,14 @@ def test_logits_are_those_of_the_trained_network_up_to_the_borders(
         frames = torch.randn(shape)
         with torch.inference_mode():
             torch.testing.assert_close(quick(frames), network(frames), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_logits_are_those_of_a_network_with_a_stride(channels: int) -> None:
+    network = trained_looking(in_channels=channels, out_channels=channels, stride=2)
+    frames = torch.randn(2, channels, 32, 96)
+    with torch.inference_mode():
+        torch.testing.assert_close(QuickDruNet.of(network)(frames), network(frames), atol=1e-5, rtol=1e-5)
 
 
 def test_nothing_is_left_of_batch_norms_and_gradients() -> None:

@@ -74,9 +74,9 @@ def log_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("loss", ["dice", "bce", "dice+ce"])
+@pytest.mark.parametrize("loss", ["dice", "bce", "dice+ce", "frame-dice+ce"])
 def test_a_tiny_training_lowers_its_loss_and_finds_the_blobs(loss: str, tmp_path: Path) -> None:
-    chosen = settings(loss=loss, iterations=60, validate_every=20, learning_rate=1e-2, augment=loss == "dice+ce")
+    chosen = settings(loss=loss, iterations=60, validate_every=20, learning_rate=1e-2, augment="+" in loss)
     report = train_segmentation(Blobs(), Blobs(6, 100), chosen, tmp_path, quiet, training_data="discs made in code")
     log = log_of(tmp_path)
     assert log[-1]["loss"] < 0.7 * log[0]["loss"]
