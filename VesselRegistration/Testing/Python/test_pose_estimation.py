@@ -39,12 +39,12 @@ def tube(name: str, points: list[tuple[float, float, float]], radius: float, par
 
 
 @cache
-def tree() -> PoseModel:
+def tree(wider_mm: float = 0.0) -> PoseModel:
     branches = (
-        tube("trunk", [(0, 0, 55), (4, -6, 15), (0, 0, -15)], 6.0, None),
-        tube("left", [(0, 0, -15), (22, 8, -35), (30, -12, -60)], 4.0, "trunk"),
-        tube("right", [(0, 0, -15), (-18, -12, -40), (-34, 6, -55)], 3.5, "trunk"),
-        tube("side", [(4, -6, 15), (30, -22, 22), (42, -10, 40)], 3.0, "trunk"),
+        tube("trunk", [(0, 0, 55), (4, -6, 15), (0, 0, -15)], 6.0 + wider_mm, None),
+        tube("left", [(0, 0, -15), (22, 8, -35), (30, -12, -60)], 4.0 + wider_mm, "trunk"),
+        tube("right", [(0, 0, -15), (-18, -12, -40), (-34, 6, -55)], 3.5 + wider_mm, "trunk"),
+        tube("side", [(4, -6, 15), (30, -22, 22), (42, -10, 40)], 3.0 + wider_mm, "trunk"),
     )
     return PoseModel.of(mesh_branches(branches, 1.6))
 
@@ -121,6 +121,20 @@ def test_a_tree_that_is_partly_filled_is_found_all_the_same() -> None:
     filled[:, 112:] = 0
     found = estimate_pose(tree(), [dataclasses.replace(view, probability=filled)], np.eye(4), QUICK)
     assert in_plane_mm(tree(), found.model_to_isocenter, true_pose(), FRONT) < 1.5
+
+
+@pytest.mark.parametrize(("wider_mm", "where"), [(1.5, "outside"), (-1.2, "inside")])
+def test_a_model_wider_or_narrower_than_the_vessel_is_laid_on_its_middle_and_told(wider_mm: float, where: str) -> None:
+    seen = view_of(tree(), FRONT, true_pose())
+    half_hidden = seen.probability.copy()
+    half_hidden[:, :80] = 0  # so that walls on one side weigh more
+    found = estimate_pose(tree(wider_mm), [dataclasses.replace(seen, probability=half_hidden)], np.eye(4), QUICK)
+    assert found.status is Status.REGISTERED, found.reason
+    assert in_plane_mm(tree(), found.model_to_isocenter, true_pose(), FRONT) < 0.8
+    told, side = found.warnings[0].removeprefix("The model's outline lies about ").split(" mm ")
+    assert float(told) == pytest.approx(abs(wider_mm), abs=0.4)
+    assert side.startswith(where)
+    assert from_one_view().warnings == ()
 
 
 def test_errors_are_larger_for_points_further_from_what_is_seen_and_color_each_point() -> None:

@@ -33,6 +33,9 @@ FOLLOWED_COARSE_CAPS_MM = (6.0, 5.0, 4.0, 3.0)
 FOLLOWED_CAPS_MM = (2.0, 1.5, 1.0)
 """Steps from one frame's pose to the next one's, with the model of few triangles first."""
 
+EXCESS_TOLD_MM = 0.7
+"""From this on it is told that the model is wider than the vessel, or narrower."""
+
 __all__ = ["PoseEstimate", "PoseModel", "PoseSettings", "PoseView", "estimate_pose", "pose_in_view"]
 
 
@@ -219,9 +222,23 @@ def _judged(
         expected_depth_error_mm=depth,
         uncertainty=own[0],
         quality=quality,
+        warnings=_excess_warnings(fit.excess_mm),
         own_shifts_lps=tuple(own_shifts) if len(own) > 1 else (),
         own_uncertainties=tuple(own) if len(own) > 1 else (),
     )
+
+
+def _excess_warnings(excess_mm: FloatArray) -> tuple[str, ...]:
+    """What to say of outlines (V,) that lie outside, or inside, the vessels' by so many mm."""
+    most = float(excess_mm[np.argmax(np.abs(excess_mm))])
+    if abs(most) < EXCESS_TOLD_MM:
+        return ()
+    where, why = (
+        ("outside", "the model may have been made with too low a threshold, or contrast may not fill the vessel")
+        if most > 0
+        else ("inside", "the model may have been made with too high a threshold")
+    )
+    return (f"The model's outline lies about {abs(most):.1f} mm {where} the vessels': {why}. The pose allows for it.",)
 
 
 def _without_fit(start: FloatArray, reason: str) -> PoseEstimate:

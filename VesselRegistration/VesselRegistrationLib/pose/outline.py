@@ -31,6 +31,9 @@ MODEL_WEIGHT = 0.3
 EDGE_REACH = 1.5
 """The vessels' outline looks so much further for the model's than the cap."""
 RIM_POINTS = 1200
+EXCESS_MM = 0.5
+"""Standard deviation of how much wider a model is than what is seen of its vessels, all around: a threshold in the CT
+decides about the one, contrast and mask about the other."""
 NEAR_MM = 1.5
 """An outline within this distance is explained."""
 
@@ -51,6 +54,8 @@ class OutlineFit:
     """Share of the model's outline inside the picture that has the vessels' within `NEAR_MM`; least of the views."""
     residual_mm: float
     """Root mean square of the distances within the last cap."""
+    excess_mm: FloatArray
+    """(V,) by which the model's outline lies outside the vessels' in each view, in the mean."""
     views: tuple[NormalEquations, ...]
     """Of the data alone, mean over the outline of each view."""
 
@@ -65,16 +70,16 @@ def refine(
     hides: bool = True,
 ) -> OutlineFit:
     """Improve one motion (6,) from `start` (4, 4); `hides` as in `rim_points`."""
-    own_shifts = np.zeros((len(views), 3))
+    own_shifts, excess = np.zeros((len(views), 3)), np.zeros(len(views))
     for cap in caps_mm:
-        seen, _ = _equations(model, views, start, _of_views(parameters, own_shifts), cap, hides)
+        seen, _, excess = _equations(model, views, start, _of_views(parameters, own_shifts), excess, cap, hides)
         equations = joined(seen, data_variance(cap), own_shifts)
         prior.add_to(equations, parameters[None], cap)
         step = equations.step()
         own_shifts = own_shifts + own_steps(seen, data_variance(cap), own_shifts, step[0])
         parameters = stepped(parameters[None], step)[0]
     in_views = _of_views(parameters, believed(own_shifts))
-    seen, shares = _equations(model, views, start, in_views, caps_mm[-1], hides)
+    seen, shares, excess = _equations(model, views, start, in_views, excess, caps_mm[-1], hides)
     return OutlineFit(
         parameters=parameters,
         in_views=in_views,
@@ -82,6 +87,7 @@ def refine(
         explained=float(np.min(shares[:, 0])),
         covered=float(np.min(shares[:, 1])),
         residual_mm=float(np.sqrt(np.mean(shares[:, 2]))),
+        excess_mm=excess,
         views=tuple(seen),
     )
 
@@ -141,28 +147,33 @@ def _equations(
     views: Sequence[Evidence],
     start: FloatArray,
     in_views: FloatArray,
+    excess_mm: FloatArray,
     cap_mm: float,
     hides: bool,
-) -> tuple[list[NormalEquations], FloatArray]:
-    """The equations of each view, moved by its part of (V, 6), and (explained share, covered share, mean square in
-    mm2) of each."""
+) -> tuple[list[NormalEquations], FloatArray, FloatArray]:
+    """The equations of each view, moved by its part of (V, 6), (explained share, covered share, mean square in mm2) of
+    each, and by how much the model's outline lies outside the vessels' in each, (V,) mm as `excess_mm` was before."""
     pivot = transform_points(start, model.pivot_lps[None])[0]
-    equations, shares = [], []
-    for view, parameters in zip(views, in_views, strict=True):
+    equations, shares, wider = [], [], []
+    for view, parameters, excess in zip(views, in_views, excess_mm, strict=True):
         pose, moved_pivot = motion_matrix(parameters, pivot) @ start, pivot + parameters[3:]
-        own = NormalEquations.zeros(1)
-        equations.append(own)
+        own = NormalEquations.zeros(1, 7)
         rim, is_outline = rim_points(model, shifted(pose, view.table_shift_lps), view.c_arm, hides)
         if np.count_nonzero(is_outline) < 10:
-            own.cost += (1 + MODEL_WEIGHT) * cap_mm
+            equations.append(NormalEquations.zeros(1))
+            equations[-1].cost += (1 + MODEL_WEIGHT) * cap_mm
             shares.append((0.0, 0.0, cap_mm**2))
+            wider.append(0.0)
             continue
         arms = rim - view.table_shift_lps - moved_pivot
         seen = projected(view.c_arm, rim[None], arms[None])
-        covered = _add_model_outline(own, view, _chosen(seen, np.flatnonzero(is_outline)), cap_mm)
-        explained, square = _add_vessel_outline(own, view, seen, cap_mm)
+        covered = _add_model_outline(own, view, _chosen(seen, np.flatnonzero(is_outline)), excess, cap_mm)
+        explained, square = _add_vessel_outline(own, view, seen, excess, cap_mm)
         shares.append((explained, covered, square))
-    return equations, np.array(shares)
+        rest, now = own.without_last(data_variance(cap_mm) / EXCESS_MM**2, excess)
+        equations.append(rest)
+        wider.append(now)
+    return equations, np.array(shares), np.array(wider)
 
 
 def _chosen(seen: ProjectedPoints, index: NDArray[np.integer]) -> ProjectedPoints:
@@ -170,30 +181,36 @@ def _chosen(seen: ProjectedPoints, index: NDArray[np.integer]) -> ProjectedPoint
     return ProjectedPoints(*(part[:, index] for part in parts))
 
 
-def _add_model_outline(equations: NormalEquations, view: Evidence, seen: ProjectedPoints, cap_mm: float) -> float:
+def _with_excess(slopes: FloatArray) -> FloatArray:
+    """Slopes (1, N, 6) with that of the excess, which is taken off all distances: (1, N, 7)."""
+    return np.concatenate([slopes, np.full((*slopes.shape[:2], 1), -1.0)], axis=-1)
+
+
+def _add_model_outline(
+    equations: NormalEquations, view: Evidence, seen: ProjectedPoints, excess_mm: float, cap_mm: float
+) -> float:
     """The model's outline to the vessels'; returns the share of it that lies near."""
     from scipy.ndimage import map_coordinates
 
     places = seen.pixels[0].T[::-1]
-    distance = map_coordinates(view.distance, places, order=1) * view.pixel_mm
+    distance = map_coordinates(view.distance, places, order=1) * view.pixel_mm - excess_mm
     slope = np.stack([map_coordinates(part, places, order=1) for part in view.slope], axis=-1)
     weight = MODEL_WEIGHT / len(distance)
     equations.cost += weight * np.minimum(np.abs(distance), cap_mm).sum()
-    slopes = seen.motion_slopes(slope[None]) * view.pixel_mm
+    slopes = _with_excess(seen.motion_slopes(slope[None]) * view.pixel_mm)
     equations.add(slopes, distance[None], weight * tukey(distance, cap_mm)[None])
     return float((np.abs(distance) < NEAR_MM).mean())
 
 
 def _add_vessel_outline(
-    equations: NormalEquations, view: Evidence, seen: ProjectedPoints, cap_mm: float
+    equations: NormalEquations, view: Evidence, seen: ProjectedPoints, excess_mm: float, cap_mm: float
 ) -> tuple[float, float]:
     """The vessels' outline to the model's; returns the share of it that lies near and its mean square, mm2."""
     from scipy.spatial import cKDTree
 
     reach = EDGE_REACH * cap_mm
-    distance, nearest = cKDTree(seen.pixels[0]).query(
-        view.edge, distance_upper_bound=max(reach, NEAR_MM) / view.pixel_mm
-    )
+    wider = view.edge + view.edge_normals * (excess_mm / view.pixel_mm)
+    distance, nearest = cKDTree(seen.pixels[0]).query(wider, distance_upper_bound=max(reach, NEAR_MM) / view.pixel_mm)
     distance = distance * view.pixel_mm
     equations.cost += np.minimum(distance, cap_mm).mean()
     near = distance < reach
@@ -201,9 +218,9 @@ def _add_vessel_outline(
     if not near.any():
         return explained, cap_mm**2
     index, normals = nearest[near], view.edge_normals[near]
-    residuals = ((seen.pixels[0, index] - view.edge[near]) * normals).sum(-1) * view.pixel_mm
+    residuals = ((seen.pixels[0, index] - wider[near]) * normals).sum(-1) * view.pixel_mm
     chosen = _chosen(seen, index)
     weights = tukey(distance[near], reach) / len(view.edge)
-    slopes = chosen.motion_slopes(normals[None]) * view.pixel_mm
+    slopes = _with_excess(chosen.motion_slopes(normals[None]) * view.pixel_mm)
     equations.add(slopes, residuals[None], weights[None])
     return explained, float(np.average(residuals**2, weights=weights + 1e-12))

@@ -50,19 +50,19 @@ class NormalEquations:
     """H x = -g for S poses, summed over residuals; `cost` is the capped mean distance in mm."""
 
     hessian: FloatArray
-    """(S, 6, 6)."""
+    """(S, 6, 6), or with one more where residuals depend on something else, too."""
     gradient: FloatArray
-    """(S, 6)."""
+    """(S, 6), likewise."""
     cost: FloatArray
     """(S,)."""
 
     @classmethod
-    def zeros(cls, poses: int) -> NormalEquations:
+    def zeros(cls, poses: int, parameters: int = 6) -> NormalEquations:
         """Nothing summed yet."""
-        return cls(np.zeros((poses, 6, 6)), np.zeros((poses, 6)), np.zeros(poses))
+        return cls(np.zeros((poses, parameters, parameters)), np.zeros((poses, parameters)), np.zeros(poses))
 
     def add(self, slopes: FloatArray, residuals: FloatArray, weights: FloatArray) -> None:
-        """Add residuals (S, N) in mm with slopes (S, N, 6) and weights (S, N)."""
+        """Add residuals (S, N) in mm with slopes (S, N, 6 or 7) and weights (S, N)."""
         weighted = slopes * weights[..., None]
         self.hessian += np.swapaxes(weighted, -1, -2) @ slopes
         self.gradient += np.einsum("sni,sn->si", weighted, residuals)
@@ -72,6 +72,17 @@ class NormalEquations:
         self.hessian += other.hessian
         self.gradient += other.gradient
         self.cost += other.cost
+
+    def without_last(self, weight: float, value: float) -> tuple[NormalEquations, float]:
+        """Eliminate the last parameter, `value` so far, whose square counts `weight`, of one pose (Schur complement).
+
+        Returns the equations of the rest and the last one's best value where the rest stays.
+        """
+        own, pull = self.hessian[0, -1, -1] + weight, self.gradient[0, -1] + weight * value
+        beside = self.hessian[0, :-1, -1]
+        hessian = self.hessian[0, :-1, :-1] - np.outer(beside, beside) / own
+        gradient = self.gradient[0, :-1] - beside * (pull / own)
+        return NormalEquations(hessian[None], gradient[None], self.cost), float(value - pull / own)
 
     def step(self) -> FloatArray:
         """The Gauss-Newton step (S, 6), slightly damped."""
