@@ -2,8 +2,9 @@
 
 The moving image is the model's silhouette inside the region of interest, the fixed image the vessel mask. The affine
 CNN proposes a matrix; so do a search over shifts, turns and sizes and the projection as it lies. All proposals are
-improved by a few steps on their mutual information with a prior on the matrix, small pictures first, and the best one
-is kept. How well the picture fixes it is worked out from the curvature of what was minimized.
+improved by a few steps on their mutual information with a prior on the matrix, on small pictures, then by the outlines
+of both (`matching_outline`), and the best one is kept. How well the picture fixes it is worked out from the curvature
+of the mutual information.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from VesselRegistrationLib.matching_objective import (
     matrices_of,
     numbers_of,
 )
+from VesselRegistrationLib.matching_outline import fitted_to_outlines
 from VesselRegistrationLib.matching_start import searched_starts
 from VesselRegistrationLib.spatial_transformer import warp
 from VesselSegmentationLib.errors import InputError
@@ -49,12 +51,14 @@ MATCH_SIDE = 128
 """Rows and columns of the pictures that a match is improved on, whatever the frame's."""
 COARSE_FACTOR = 2
 """All proposals are first improved on pictures averaged by this factor; the best ones then on the whole ones."""
-KEPT_PROPOSALS = 2
-COARSE_STEP_SHARE = 2 / 3
-"""Of the steps, on the small pictures."""
 COARSE_SCALE = (0.1, 0.1, 0.05, 0.05, 0.04, 0.04)
-FINE_SCALE = (0.03, 0.03, 0.03, 0.03, 0.012, 0.012)
 """First reach of a step: rotation, logarithm of the scale, stretch, shear, and shift as a share of the side."""
+OUTLINE_SIDE = 256
+"""Rows and columns of the masks whose outlines are matched."""
+INFORMATION_WEIGHT = 0.5
+"""Of the mutual information against the outline that is left unexplained (logarithms), when the best is chosen."""
+LEAST_UNEXPLAINED = 0.02
+"""Keeps the logarithm of the unexplained share finite."""
 AMBIGUOUS_SHARE = 0.04
 """A match that the picture fixes to no better than this share of its longer side is warned about."""
 
@@ -64,10 +68,11 @@ class MatchSettings:
     """How long and from where the match is sought."""
 
     use_network: bool = True
-    searched_starts: int = 4
+    searched_starts: int = 16
     """Proposals taken from the search over shifts, turns and sizes; 0: none."""
-    steps: int = 24
-    """Improvement steps per proposal; 0 leaves the network's matrix as it is, as in the paper."""
+    steps: int = 5
+    """Of mutual information per proposal, before the outlines. More bring proposals to the same place, and fewer find
+    the right one. 0 leaves the network's matrix as it is, as in the paper."""
     prior: Prior = USUAL_PRIOR
     """What keeps the match physical."""
 
@@ -126,7 +131,8 @@ class AffineMatcher:
         with _one_thread():
             starts, names = _starts(moving, fixed, proposed, settings, grid)
             known = _known(silhouette, roi, grid)
-            matrix, best, ambiguity = _improved(moving, fixed, starts, settings, known, grid)
+            whole = (silhouette, vessels, roi)
+            matrix, best, ambiguity = _improved(moving, fixed, whole, starts, settings, known, grid)
             projection_to_frame = grid.network_to_frame() @ matrix @ grid.frame_to_network()
             warped = warp_mask(moving_frame, projection_to_frame)
         overlap = overlap_metrics(warped, np.asarray(vessels) >= 0.5)
@@ -251,34 +257,80 @@ def _growth() -> FloatArray:
     return np.array([[factor, 0.0, edge], [0.0, factor, edge], [0.0, 0.0, 1.0]])
 
 
+Whole = tuple[NDArray[np.bool_], NDArray[np.generic], RegionOfInterest]
+"""Silhouette and vessels on the frame's pixels, and the region whose part of the silhouette is matched."""
+
+
 def _improved(
-    moving: Picture, fixed: Picture, starts: FloatArray, settings: MatchSettings, known: Window, grid: NetworkGrid
+    moving: Picture,
+    fixed: Picture,
+    whole: Whole,
+    starts: FloatArray,
+    settings: MatchSettings,
+    known: Window,
+    grid: NetworkGrid,
 ) -> tuple[FloatArray, int, Ambiguity]:
     """The best matrix (3, 3) in the pictures' pixels, the index of its start, and how well it is fixed.
 
     `known` is where the moving picture shows the whole model.
     """
-    coarse_steps = round(COARSE_STEP_SHARE * settings.steps)
-    indices = np.arange(len(starts))
-    if settings.steps and len(starts) > 1:
-        small = (average(moving, COARSE_FACTOR), average(fixed, COARSE_FACTOR))
-        left, top, right, bottom = ((edge + 0.5) / COARSE_FACTOR - 0.5 for edge in known)
-        coarse = MatchObjective(*small, settings.prior, COARSE_SCALES, (left, top, right, bottom))
-        numbers = numbers_of(_shrunk(starts), coarse.middle)
-        numbers, values = descend(coarse, numbers, _scale(COARSE_SCALE, coarse.side), coarse_steps)
-        indices = values.argsort(kind="stable")[:KEPT_PROPOSALS]
-        starts = _grown(matrices_of(numbers[indices], coarse.middle))
     fine = MatchObjective(moving, fixed, settings.prior, FINE_SCALES, known)
-    numbers = numbers_of(starts, fine.middle)
+    best, matrix = 0, starts[0]
     if settings.steps:
-        scale = _scale(FINE_SCALE, fine.side)
-        numbers, values = descend(fine, numbers, scale, settings.steps - coarse_steps)
-        best = int(values.argmin())
-        matrix = matrices_of(numbers[best : best + 1], fine.middle)[0]
-    else:
-        best, matrix = 0, starts[0]
+        coarse = _improved_coarsely(moving, fixed, starts, settings, known)
+        matrices, unexplained = _fitted_to_outlines(whole, coarse, settings.prior, grid)
+        values, _slopes = fine(numbers_of(matrices, fine.middle))
+        best = int((np.log(unexplained + LEAST_UNEXPLAINED) + INFORMATION_WEIGHT * values).argmin())
+        matrix = matrices[best]
     to_frame = float(grid.network_to_frame()[0, 0])
-    return matrix, int(indices[best]), ambiguity_of(fine, numbers[best], to_frame, _points(moving))
+    return matrix, best, ambiguity_of(fine, numbers_of(matrix[None], fine.middle)[0], to_frame, _points(moving))
+
+
+def _improved_coarsely(
+    moving: Picture, fixed: Picture, starts: FloatArray, settings: MatchSettings, known: Window
+) -> FloatArray:
+    """All starts (K, 3, 3) improved by mutual information of the small pictures."""
+    small = (average(moving, COARSE_FACTOR), average(fixed, COARSE_FACTOR))
+    left, top, right, bottom = ((edge + 0.5) / COARSE_FACTOR - 0.5 for edge in known)
+    coarse = MatchObjective(*small, settings.prior, COARSE_SCALES, (left, top, right, bottom))
+    numbers = numbers_of(_shrunk(starts), coarse.middle)
+    numbers, _values = descend(coarse, numbers, _scale(COARSE_SCALE, coarse.side), settings.steps)
+    return _grown(matrices_of(numbers, coarse.middle))
+
+
+def _fitted_to_outlines(
+    whole: Whole, matrices: FloatArray, prior: Prior, grid: NetworkGrid
+) -> tuple[FloatArray, FloatArray]:
+    """Matrices (K, 3, 3) in the match's pixels fitted to the outlines, and what they leave unexplained (K,).
+
+    As they were, all of the vessels unexplained, where there is hardly any outline.
+    """
+    silhouette, vessels, roi = whole
+    larger = NetworkGrid.of(silhouette, OUTLINE_SIDE)
+    to_larger = larger.frame_to_network() @ grid.network_to_frame()
+    back = np.linalg.inv(to_larger)
+    found = fitted_to_outlines(
+        larger.mask_to_network(silhouette),
+        larger.coverage_to_network(vessels) >= 0.5,
+        _on_grid(roi, silhouette, larger),
+        to_larger @ matrices @ back,
+        prior,
+    )
+    if found is None:
+        return matrices, np.ones(len(matrices))
+    return np.asarray(back @ found.matrices @ to_larger), found.unexplained
+
+
+def _on_grid(roi: RegionOfInterest, silhouette: NDArray[np.bool_], grid: NetworkGrid) -> RegionOfInterest:
+    """The region on the network's square; an edge of the frame is moved to that of the square."""
+    rows, columns = silhouette.shape
+    to_grid = grid.frame_to_network()
+    corners = np.array([[roi.x, roi.y, 1], [roi.x + roi.width, roi.y + roi.height, 1]]) - (0.5, 0.5, 0)
+    (left, top, _one), (right, bottom, _other) = np.rint(corners @ to_grid.T + 0.5).astype(int)
+    left, top = (0 if edge == 0 else low for edge, low in ((roi.x, left), (roi.y, top)))
+    right = grid.side if roi.x + roi.width == columns else right
+    bottom = grid.side if roi.y + roi.height == rows else bottom
+    return RegionOfInterest(int(left), int(top), int(right - left), int(bottom - top))
 
 
 def _known(silhouette: NDArray[np.bool_], roi: RegionOfInterest, grid: NetworkGrid) -> Window:

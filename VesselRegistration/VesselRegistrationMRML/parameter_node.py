@@ -71,7 +71,7 @@ class VesselRegistrationParameterNode:
     segmentation: vtkMRMLSegmentationNode
     threshold: Annotated[float, WithinRange(0.01, 0.99), Default(0.5)]
     method: Method = Method.POSE
-    improvementSteps: Annotated[int, WithinRange(0, 500), Default(24)]
+    improvementSteps: Annotated[int, WithinRange(0, 500), Default(5)]
 
     pose: vtkMRMLLinearTransformNode
     """Model to world: what registering found, or the hand has adjusted."""

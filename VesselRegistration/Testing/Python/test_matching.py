@@ -9,7 +9,15 @@ import torch
 from VesselRegistrationLib.affine import RegionOfInterest, apply
 from VesselRegistrationLib.matching import AffineMatcher, MatchSettings, warp_mask
 from VesselRegistrationLib.matching_loss import dice_loss, multiscale_dice_loss, point_loss
-from VesselRegistrationLib.matching_objective import LOSS_FLOOR, MatchObjective, Prior, matrices_of, numbers_of
+from VesselRegistrationLib.matching_objective import (
+    LOSS_FLOOR,
+    USUAL_PRIOR,
+    MatchObjective,
+    Prior,
+    matrices_of,
+    numbers_of,
+)
+from VesselRegistrationLib.matching_outline import fitted_to_outlines
 from VesselRegistrationLib.matching_start import searched_starts
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.metrics import overlap_metrics
@@ -223,3 +231,44 @@ def test_the_search_starts_near_a_large_shift() -> None:
     best = searched_starts(moving, np.roll(moving, (38, 44), axis=(0, 1)), 1)[0]
     np.testing.assert_allclose(best[:2, :2], np.eye(2), atol=1e-6)
     np.testing.assert_allclose(best[:2, 2], (44, 38), atol=2.1)
+
+
+def mean_error_px(found: np.ndarray, true: np.ndarray, mask: np.ndarray) -> float:
+    rows, columns = np.nonzero(mask)
+    points = np.stack([columns, rows], axis=1).astype(float)
+    return float(np.linalg.norm(apply(found, points) - apply(true, points), axis=1).mean())
+
+
+def test_a_match_that_is_nearly_right_becomes_right_beside_false_and_missing_vessels() -> None:
+    moving, true = drawn_tree(), similarity(6, 1.05, 9, -6)
+    seen = warp_mask(moving, true)
+    seen[:, :90] = False
+    seen[150:156, 30:240] = True
+    starts = np.array([similarity(2, 1.0, 5, -2), similarity(-12, 0.9, -60, 30)])
+    found = fitted_to_outlines(moving, seen, WHOLE, starts, USUAL_PRIOR)
+    assert found is not None
+    assert mean_error_px(starts[0], true, moving) > 4
+    assert mean_error_px(found.matrices[0], true, moving) < 1.0
+    assert found.unexplained[0] < 0.7 * found.unexplained[1]
+
+
+def test_a_wider_model_is_laid_on_the_middle_of_the_vessels() -> None:
+    from scipy.ndimage import binary_dilation
+
+    vessels, moving = drawn_tree(), binary_dilation(drawn_tree(), iterations=2)
+    seen = vessels.copy()
+    seen[:128] = False
+    found = fitted_to_outlines(moving, seen, WHOLE, np.array([similarity(0, 1, 3, 2)]), USUAL_PRIOR)
+    assert found is not None
+    assert mean_error_px(found.matrices[0], np.eye(3), seen) < 0.7
+
+
+def blot(radius: int) -> np.ndarray:
+    rows, columns = np.mgrid[:100, :100]
+    return (columns - 50) ** 2 + (rows - 50) ** 2 <= radius**2
+
+
+def test_too_little_outline_fits_nothing() -> None:
+    assert fitted_to_outlines(blot(20), blot(1), RegionOfInterest(0, 0, 100, 100), np.eye(3)[None], USUAL_PRIOR) is None
+    away = RegionOfInterest(0, 0, 10, 10)
+    assert fitted_to_outlines(blot(20), blot(20), away, np.eye(3)[None], USUAL_PRIOR) is None

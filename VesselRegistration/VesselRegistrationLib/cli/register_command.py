@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mode", choices=[mode.value for mode in ProjectionMode], default=ProjectionMode.PERSPECTIVE.value
     )
     affine.add_argument(
-        "--steps", type=int, default=24, help="improvement steps after the network; 0: as in the paper (default: 24)"
+        "--steps", type=int, default=5, help="improvement steps after the network; 0: as in the paper (default: 5)"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
     shared.add_runtime(parser)
@@ -186,7 +186,7 @@ def by_affine(options: argparse.Namespace, model: VesselModel, xray: XRayRun, st
     settings = RegistrationSettings(
         threshold=options.threshold,
         mode=ProjectionMode(options.mode),
-        match=MatchSettings(steps=options.steps, searched_starts=4 if options.steps else 0),
+        match=MatchSettings(steps=options.steps),
     )
     matcher, roi = shared.load_matcher(options), shared.region_of(options)
     if not options.all_frames:

@@ -1,0 +1,93 @@
+"""Outlines of masks, quickly: points on them between the pixels, the nearest of them, and signed distances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from VesselRegistrationLib.affine import RegionOfInterest
+from VesselRegistrationLib.c_arm import FloatArray
+
+BLUR_PX = 0.8
+"""Of a mask, for normals and for places between its pixels."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The outline of a mask; pixels are (column, row)."""
+
+    points: FloatArray
+    """(N, 2)."""
+    normals: FloatArray
+    """(N, 2) unit vectors out of the mask."""
+    pixels: tuple[NDArray[np.int64], NDArray[np.int64]]
+    """Rows and columns (N,) of the mask's pixels that the points belong to."""
+    mask: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_], shown: RegionOfInterest | None = None) -> Outline:
+        """Of a mask (rows, columns), or the part inside a region of interest. A picture's border is no outline."""
+        from scipy.ndimage import binary_erosion, gaussian_filter
+
+        rows, columns = np.nonzero(mask & ~binary_erosion(mask, border_value=1))
+        if shown is not None:
+            inside_x = (columns > shown.x) & (columns < shown.x + shown.width - 1)
+            inside = inside_x & (rows > shown.y) & (rows < shown.y + shown.height - 1)
+            rows, columns = rows[inside], columns[inside]
+        soft = gaussian_filter(mask.astype(np.float32), BLUR_PX)
+        down, right = np.gradient(soft)
+        slope = np.stack([right[rows, columns], down[rows, columns]], axis=1).astype(float)
+        steepness = np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-3)
+        normals = -slope / steepness
+        away = np.clip((soft[rows, columns, None] - 0.5) / steepness, 0, 1)
+        return cls(np.stack([columns, rows], axis=1) + normals * away, normals, (rows, columns), mask)
+
+    def distance_at(self, places: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+        """Signed distance (...), positive outside, its slope (..., 2), and which places (..., 2) lie in the picture."""
+        distance, slopes = self._distance
+        rows, columns = self.mask.shape
+        is_inside = np.all((places >= 1) & (places <= (columns - 2, rows - 2)), axis=-1)
+        cells = self._cells(places)
+        slope = slopes[cells[..., 1], cells[..., 0]]
+        return distance[cells[..., 1], cells[..., 0]] + (slope * (places - cells)).sum(axis=-1), slope, is_inside
+
+    def nearest(self, places: FloatArray) -> FloatArray:
+        """The outline's points (..., 2) nearest to places (..., 2); of places outside the picture, to its border."""
+        cells = self._cells(places)
+        down, right = self._transform[1][:, cells[..., 1], cells[..., 0]]
+        return np.asarray(self.points[self._number[down, right]])
+
+    def _cells(self, places: FloatArray) -> NDArray[np.int64]:
+        """Column and row (..., 2) of the nearest pixels of the picture."""
+        rows, columns = self.mask.shape
+        return np.asarray(np.clip(np.rint(places), 0, (columns - 1, rows - 1)).astype(np.int64))
+
+    @cached_property
+    def _number(self) -> NDArray[np.int64]:
+        """(rows, columns): which point belongs to a pixel of the outline."""
+        number = np.zeros(self.mask.shape, dtype=np.int64)
+        number[self.pixels] = np.arange(len(self.points))
+        return number
+
+    @cached_property
+    def _transform(self) -> tuple[FloatArray, NDArray[np.int32]]:
+        """(rows, columns): distance to the nearest pixel of the outline; (2, rows, columns): its row and column."""
+        from scipy.ndimage import distance_transform_edt
+
+        is_far = np.ones(self.mask.shape, dtype=bool)
+        is_far[self.pixels] = False
+        distance, indices = distance_transform_edt(is_far, return_indices=True)
+        return distance, indices
+
+    @cached_property
+    def _distance(self) -> tuple[FloatArray, FloatArray]:
+        """Signed distance (rows, columns), positive outside and a little smoothed; its slope (rows, columns, 2)."""
+        from scipy.ndimage import gaussian_filter
+
+        away = self._transform[0]
+        distance = gaussian_filter(np.where(self.mask, -away - 0.5, away - 0.5).astype(np.float32), 0.5)
+        down, right = np.gradient(distance)
+        return distance.astype(float), np.stack([right, down], axis=-1).astype(float)
