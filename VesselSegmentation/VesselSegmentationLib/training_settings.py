@@ -173,7 +173,7 @@ _PAPER: dict[str, Any] = {
 PRESETS: dict[str, dict[str, Any]] = {
     "paper_lower": {**_PAPER, "field_of_view": "lower", "loss": "dice", "learning_rate": 1e-5, "batch_size": 8},
     "paper_upper": {**_PAPER, "field_of_view": "upper", "loss": "bce", "learning_rate": 0.1, "batch_size": 4},
-    "recommended": {"minutes": 30.0},
+    "recommended": {"width": 32, "stride": 2, "loss": "frame-dice+ce", "minutes": 30.0},
 }
 """Section II-D gives loss, rate and batch of the paper's two trainings. Optimizer, width, number of epochs and the
 absence of augmentation are assumptions there: the paper does not name them."""

@@ -50,7 +50,7 @@ class VesselSegmentationTrainingTest(VesselSegmentationGuiCase):
         self.assertEqual((p.trainingLoss.value, p.learningRate, p.batchSize), ("bce", 0.1, 4))
         self.assertEqual(self.ui.learningRateSpinBox.value, 0.1)
         self.choose(self.ui.trainingRecipeComboBox, "Recommended")
-        self.assertEqual((p.trainingLoss.value, p.learningRate, p.minutes), ("dice+ce", 0.002, 30.0))
+        self.assertEqual((p.trainingLoss.value, p.learningRate, p.minutes), ("frame-dice+ce", 0.002, 30.0))
 
     def test_the_folder_says_what_it_holds(self) -> None:
         self.ui.trainingFolderEdit.setCurrentPath(str(self.annotatedFrames()))
