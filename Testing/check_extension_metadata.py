@@ -131,7 +131,8 @@ def repository_problems(root: Path, name: str, modules: list[str]) -> Iterator[s
     """What is wrong with the repository's own files: licence, size, and what README.md tells."""
     if not any((root / file).is_file() for file in LICENSES):
         yield f"There is none of {', '.join(LICENSES)}."
-    left_by_tools = {".git", ".venv", "build", "demo-output"}
+    left_by_tools = {".git", ".venv", "build", "demo-output", "__pycache__"}
+    left_by_tools |= {".mypy_cache", ".pytest_cache", ".ruff_cache"}
     files = [path for path in root.rglob("*") if not left_by_tools & set(path.relative_to(root).parts)]
     size = sum(path.stat().st_size for path in files if path.is_file()) / 2**20
     if size > LARGEST_REPOSITORY_MIB:

@@ -71,6 +71,7 @@ def process_group(device: str) -> Iterator[str]:
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo", timeout=PATIENCE)
     try:
         yield device
+        dist.barrier()  # one that is still sending when the other is gone aborts
     finally:
         dist.destroy_process_group()
 
