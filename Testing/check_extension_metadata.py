@@ -30,7 +30,7 @@ SCHEMA = re.compile(r"https://\S+/slicer-extension-catalog-entry-schema-v1\.0\.1
 # Those of the Index's categories that this extension could stand in; a new one would be refused.
 CATEGORIES = {"Cardiac", "IGT", "Registration", "Segmentation", "Vascular Modeling Toolkit"}
 LICENSES = ("LICENSE", "LICENSE.txt", "License.txt", "COPYING", "COPYING.txt")
-LARGEST_REPOSITORY_MIB = 100
+LARGEST_REPOSITORY_MIB = 60
 LONGEST_DESCRIPTION = 400
 LONGEST_DESCRIPTION_SENTENCES = 3
 

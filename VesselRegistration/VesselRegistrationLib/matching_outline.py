@@ -18,6 +18,7 @@ from VesselRegistrationLib.affine import RegionOfInterest
 from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.matching_objective import Prior
 from VesselRegistrationLib.outlines import Outline
+from VesselRegistrationLib.pose.prior import data_variance
 from VesselRegistrationLib.pose.residuals import NormalEquations, tukey
 
 CAPS_SHARE = (0.03, 0.03, 0.022, 0.015, 0.012, 0.008, 0.008, 0.008)
@@ -144,7 +145,7 @@ class _Fit:
 
     def _add_prior(self, equations: NormalEquations, state: _State, cap: float) -> None:
         """Of turn, size, stretch and shear, small as they are, of the shift and of the excess."""
-        prior, variance = self._prior, (cap / 3) ** 2 / 48  # as of a pose: `pose.prior.data_variance`
+        prior, variance = self._prior, data_variance(cap)
         entries = np.concatenate([state.linear.reshape(-1, 4) - np.eye(2).ravel(), state.shift], axis=1)
         precision = np.array([prior.rotation_rad, prior.log_scale, prior.other, prior.other]) ** -2.0
         shift_precision = prior.shift_share * (prior.shift * self.side) ** -2.0

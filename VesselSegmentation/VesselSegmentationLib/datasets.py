@@ -89,21 +89,6 @@ class PoolDataset:
         return self.of_patients(rest), self.of_patients(held_out)
 
 
-class JoinedDataset:
-    """Frames of several datasets, one after the other."""
-
-    def __init__(self, parts: Sequence[SegmentationDataset]) -> None:
-        self.parts = parts
-        self._ends = np.cumsum([len(part) for part in parts])
-
-    def __len__(self) -> int:
-        return int(self._ends[-1])
-
-    def __getitem__(self, index: int, /) -> Sample:
-        part = int(np.searchsorted(self._ends, index, side="right"))
-        return self.parts[part][index - (int(self._ends[part - 1]) if part else 0)]
-
-
 @dataclass(frozen=True)
 class _AnnotatedFrame:
     """Files of one frame, whose it is and what of the mask is vessel."""

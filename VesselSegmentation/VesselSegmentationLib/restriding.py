@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss, pixel_unshuffle
 
@@ -114,7 +115,7 @@ def fit_end(network: DruNet, trained: DruNet, dataset: Samples, seed: int) -> No
     network.head.load_state_dict({"conv.weight": solved[:-1].T[:, :, None, None], "conv.bias": solved[-1]})
 
 
-def _frames(dataset: Samples, indices: np.typing.NDArray[np.integer]) -> Tensor:
+def _frames(dataset: Samples, indices: NDArray[np.integer]) -> Tensor:
     return standardize(stacked([dataset[int(index)] for index in indices])["image"])
 
 

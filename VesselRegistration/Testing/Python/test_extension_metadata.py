@@ -120,5 +120,5 @@ def test_an_extension_may_not_be_named_after_slicer() -> None:
 
 def test_a_repository_that_is_too_large_is_told(extension: Path) -> None:
     with (extension / "large.bin").open("wb") as file:
-        file.truncate(101 * 2**20)
-    assert any("more than 100" in problem for problem in check.problems(extension))
+        file.truncate(61 * 2**20)
+    assert any("more than 60" in problem for problem in check.problems(extension))

@@ -183,14 +183,16 @@ def _segmentation_data(
     options: argparse.Namespace, folder: Path, field_of_view: str
 ) -> tuple[SegmentationDataset, SegmentationDataset, SegmentationDataset | None, str]:
     """Frames to train, validate and test on, of different patients, and what they are in words."""
-    from VesselSegmentationLib.datasets import JoinedDataset, PoolDataset
+    from torch.utils.data import ConcatDataset
+
+    from VesselSegmentationLib.datasets import PoolDataset
     from VesselSegmentationLib.distributed import is_first
 
     training_data.refuse_without_images(options)
     if not options.images:
         pools = [PoolDataset(pool) for pool in _pools(options, folder)]
         parts = [pool.split(training_data.HELD_OUT_SHARE) for pool in pools]
-        training, validation = (JoinedDataset(part) for part in zip(*parts, strict=True))
+        training, validation = (ConcatDataset[Any](part) for part in zip(*parts, strict=True))  # type: ignore[arg-type]
         return training, validation, None, f"{sum(map(len, pools))} frames of simulated patients"
     groups = training_data.parts_of(options, field_of_view)
     if is_first():

@@ -147,9 +147,9 @@ class HelperCases(unittest.TestCase):
             slicer.testing.exitFailure("why")
 
     def test_the_dicom_database_knows_what_it_is_told(self):
-        slicer.dicomDatabase.addFile("1.2.3", "/tmp/a.dcm")
+        slicer.dicomDatabase.addFile("1.2.3", "/files/a.dcm")
         self.assertTrue(slicer.dicomDatabase.isOpen)
-        self.assertEqual(slicer.dicomDatabase.fileForInstance("1.2.3"), "/tmp/a.dcm")
+        self.assertEqual(slicer.dicomDatabase.fileForInstance("1.2.3"), "/files/a.dcm")
         self.assertEqual(slicer.dicomDatabase.fileForInstance("4"), "")
         with self.assertRaises(NotImplementedError):
             slicer.dicomDatabase.patients()

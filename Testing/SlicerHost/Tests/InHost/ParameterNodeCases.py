@@ -239,12 +239,12 @@ class BindingCases(unittest.TestCase):
         self.ui.titleEdit.text = "typed"
         self.ui.sideBox.currentIndex = 0
         self.ui.unitBox.currentText = "cm"
-        self.ui.pathEdit.currentPath = "/tmp/x"
+        self.ui.pathEdit.currentPath = "/files/x"
         self.ui.cornerXBox.value = -3
         self.ui.volumeSelector.setCurrentNode(volume)
         p = self.parameters
         self.assertEqual((p.threshold, p.count, p.enabled, p.title), (0.25, 11, False, "typed"))
-        self.assertEqual((p.side, p.unit, p.path), (Side.LEFT, "cm", pathlib.Path("/tmp/x")))
+        self.assertEqual((p.side, p.unit, p.path), (Side.LEFT, "cm", pathlib.Path("/files/x")))
         self.assertEqual(p.box.corner.x, -3)
         self.assertIs(p.volume, volume)
 
@@ -252,12 +252,12 @@ class BindingCases(unittest.TestCase):
         volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
         p = self.parameters
         p.threshold, p.count, p.enabled, p.title = 0.75, 12, False, "set"
-        p.side, p.unit, p.path, p.volume = Side.LEFT, "cm", pathlib.Path("/tmp/y"), volume
+        p.side, p.unit, p.path, p.volume = Side.LEFT, "cm", pathlib.Path("/files/y"), volume
         p.box.corner.x = 4.0
         self.assertEqual((self.ui.thresholdSlider.value, self.ui.countSpinBox.value), (0.75, 12))
         self.assertEqual((self.ui.enabledCheckBox.checked, self.ui.titleEdit.text), (False, "set"))
         self.assertEqual((self.ui.sideBox.currentIndex, self.ui.unitBox.currentText), (0, "cm"))
-        self.assertEqual(self.ui.pathEdit.currentPath, "/tmp/y")
+        self.assertEqual(self.ui.pathEdit.currentPath, "/files/y")
         self.assertIs(self.ui.volumeSelector.currentNode(), volume)
         self.assertEqual(self.ui.cornerXBox.value, 4.0)
 
