@@ -31,6 +31,8 @@ REACH = 1.5
 """The vessels' outline looks so much further for the model's than the cap."""
 EXCESS_SHARE = 0.006
 """Standard deviation of how much wider the model is than the vessels, a share of the side."""
+MOST_AREA_CHANGE = 4.0
+"""A match that makes the model so many times larger, or smaller, or mirrors it, was led astray: it stays as it was."""
 MOST_POINTS = 250
 LEAST_POINTS = 20
 
@@ -63,7 +65,12 @@ def fitted_to_outlines(
     state = _State.of(matrices, model.points.mean(axis=0))
     for cap in CAPS_SHARE:
         state = fit.step(state, cap * fit.side)
-    return OutlineMatches(state.matrices(fit.middle), fit.unexplained(state))
+    areas = np.linalg.det(state.linear)
+    is_physical = (areas > 1 / MOST_AREA_CHANGE) & (areas < MOST_AREA_CHANGE)
+    return OutlineMatches(
+        np.where(is_physical[:, None, None], state.matrices(fit.middle), matrices),
+        np.where(is_physical, fit.unexplained(state), 1.0),
+    )
 
 
 @dataclass(frozen=True)

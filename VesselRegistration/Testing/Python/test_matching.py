@@ -263,6 +263,22 @@ def test_a_wider_model_is_laid_on_the_middle_of_the_vessels() -> None:
     assert mean_error_px(found.matrices[0], np.eye(3), seen) < 0.7
 
 
+def test_outlines_that_lead_astray_leave_the_match_as_it_was() -> None:
+    rng, astray = np.random.default_rng(0), 0
+    starts = np.array([np.eye(3), np.diag([1.2, 1.2, 1.0]), np.diag([0.8, 0.8, 1.0])])
+    for row in range(10, 118, 9):
+        blocks = (rng.random((16, 16)) > 0.7).repeat(8, 1).repeat(8, 0)
+        stripe = np.abs(np.mgrid[:128, :128][0] - row) < 2
+        found = fitted_to_outlines(blocks, stripe, RegionOfInterest(0, 0, 128, 128), starts, USUAL_PRIOR)
+        assert found is not None
+        areas = np.linalg.det(found.matrices[:, :2, :2])
+        assert ((areas > 0.25) & (areas < 4)).all()
+        as_before = (found.matrices == starts).all(axis=(1, 2))
+        assert (found.unexplained[as_before] == 1).all()
+        astray += as_before.sum()
+    assert astray
+
+
 def blot(radius: int) -> np.ndarray:
     rows, columns = np.mgrid[:100, :100]
     return (columns - 50) ** 2 + (rows - 50) ** 2 <= radius**2
