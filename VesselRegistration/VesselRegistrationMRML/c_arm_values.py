@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +38,6 @@ VALUES = {
     "tableHead": Value("table", 2, "table_lps_mm", LENGTH),
 }
 """Field of the parameter node to what it means."""
-TAG = re.compile(r"\([0-9a-fA-F]{4},[0-9a-fA-Fx]{4}")
 ALONG_THE_RUN = ("primary_angle", "secondary_angle", "table")
 """Quantities that may change from frame to frame: what is entered is the first frame's value."""
 
@@ -49,9 +47,9 @@ class GeometrySource:
     """Where a value came from, for people."""
 
     text: str
-    """In a few words, with the header's tag: `header (0018,1510)`."""
+    """In one or two words, short enough to stand beside the value: `header`, `worked out`, `assumed`, `entered`."""
     detail: str
-    """The whole of it, for a tool tip."""
+    """The whole of it, with the header's tag, for a tool tip."""
     origin: str
     """`header`, `fallback`, `assumed`, `user` or `missing`."""
     missing: bool
@@ -130,9 +128,8 @@ def _source(value: Sourced) -> GeometrySource:
         Origin.USER: "entered",
         Origin.MISSING: "missing",
     }
-    word, tag = words[value.origin], TAG.search(value.source)
-    text = f"{word} {tag.group()})" if tag and value.origin is Origin.HEADER else word
+    word = words[value.origin]
     detail = value.source if value.origin is Origin.USER else f"{word}: {value.source}"
     if value.uncertainty is not None:
         detail += f"; good to about {value.uncertainty:g} {value.unit}"
-    return GeometrySource(text, detail, value.origin.value, value.value is None)
+    return GeometrySource(word, detail, value.origin.value, value.value is None)

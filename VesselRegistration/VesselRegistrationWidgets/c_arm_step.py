@@ -34,7 +34,7 @@ class CArmStep(Step):
             source = sources.get(name)
             label = getattr(self.ui, f"{name}SourceLabel")
             label.text = source.text if source else ""
-            label.toolTip = source.text if source else _("Load an X-ray run first (step 1)")
+            label.toolTip = source.detail if source else _("Load an X-ray run first (step 1)")
             label.setStyleSheet(Tone.WARNING.value if source and source.missing else "")
         text = self.logic.angleText(parameters) if parameters.xray else ""
         self.ui.angleLabel.text = text or (_("Angles not known") if parameters.xray else _("No X-ray run"))
