@@ -113,7 +113,7 @@ class AffineMatcher:
         """The matcher with the weights of a network folder. Raises WeightsError."""
         from VesselRegistrationLib.matching_network import load_matching_network
 
-        return cls(load_matching_network(Path(folder)))
+        return cls(load_matching_network(Path(folder)).fused())
 
     def match(
         self,

@@ -132,7 +132,7 @@ class MatchObjective:
             nearer = np.minimum(after, before)
             places.append(place)
             ramps.append(np.clip(nearer, 0, 1))
-            slopes.append(((nearer > 0) & (nearer < 1)) * np.where(after < before, vessels.shrink, -vessels.shrink))
+            slopes.append(((nearer > 0) & (nearer < 1)) * np.copysign(vessels.shrink, before - after))
         sums = vessels.sums(ramps[0] * ramps[1])
         return _Seen(sums, places[0], places[1], slopes[0] * ramps[1], slopes[1] * ramps[0])
 
@@ -166,16 +166,16 @@ class MatchObjective:
         part_x, part_y = x - first_x, y - first_y
         index = first_y * self._width + first_x + self._offset
         pixels = self._pixels
-        one, right, below = pixels[index], pixels[index + 1], pixels[index + self._width]
+        one, right, below = pixels.take(index), pixels.take(index + 1), pixels.take(index + self._width)
         across, down = right - one, below - one
-        mixed = pixels[index + self._width + 1] - right - down
+        mixed = pixels.take(index + self._width + 1) - right - down
         value = one + across * part_x + (down + mixed * part_x) * part_y
         within = ((x == column) & (y == row)) * shrink
         edge_x, edge_y = np.minimum(column, last - column), np.minimum(row, last - row)
         in_x, in_y = np.clip(edge_x, 0, 1), np.clip(edge_y, 0, 1)
         counts = 1 - OUTSIDE_SHARE
-        leaving_x = ((edge_x > 0) & (edge_x < 1)) * np.where(column < last - column, counts, -counts) * shrink
-        leaving_y = ((edge_y > 0) & (edge_y < 1)) * np.where(row < last - row, counts, -counts) * shrink
+        leaving_x = ((edge_x > 0) & (edge_x < 1)) * np.copysign(counts, last - 2 * column) * shrink
+        leaving_y = ((edge_y > 0) & (edge_y < 1)) * np.copysign(counts, last - 2 * row) * shrink
         return (
             value,
             (across + mixed * part_y) * within,

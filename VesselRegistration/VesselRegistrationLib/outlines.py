@@ -57,7 +57,7 @@ class Outline:
     def nearest(self, places: FloatArray) -> FloatArray:
         """The outline's points (..., 2) nearest to places (..., 2); of places outside the picture, to its border."""
         cells = self._cells(places)
-        down, right = self._transform[1][:, cells[..., 1], cells[..., 0]]
+        down, right = self._nearest_pixel[:, cells[..., 1], cells[..., 0]]
         return np.asarray(self.points[self._number[down, right]])
 
     def _cells(self, places: FloatArray) -> NDArray[np.int64]:
@@ -73,21 +73,21 @@ class Outline:
         return number
 
     @cached_property
-    def _transform(self) -> tuple[FloatArray, NDArray[np.int32]]:
-        """(rows, columns): distance to the nearest pixel of the outline; (2, rows, columns): its row and column."""
+    def _nearest_pixel(self) -> NDArray[np.int32]:
+        """(2, rows, columns): row and column of the nearest pixel of the outline."""
         from scipy.ndimage import distance_transform_edt
 
         is_far = np.ones(self.mask.shape, dtype=bool)
         is_far[self.pixels] = False
-        distance, indices = distance_transform_edt(is_far, return_indices=True)
-        return distance, indices
+        return np.asarray(distance_transform_edt(is_far, return_distances=False, return_indices=True))
 
     @cached_property
     def _distance(self) -> tuple[FloatArray, FloatArray]:
         """Signed distance (rows, columns), positive outside and a little smoothed; its slope (rows, columns, 2)."""
         from scipy.ndimage import gaussian_filter
 
-        away = self._transform[0]
+        down, right = self._nearest_pixel - np.indices(self.mask.shape, dtype=np.int32)
+        away = np.sqrt(down * down + right * right)
         distance = gaussian_filter(np.where(self.mask, -away - 0.5, away - 0.5).astype(np.float32), 0.5)
-        down, right = np.gradient(distance)
-        return distance.astype(float), np.stack([right, down], axis=-1).astype(float)
+        slope_down, slope_right = np.gradient(distance)
+        return distance.astype(float), np.stack([slope_right, slope_down], axis=-1).astype(float)

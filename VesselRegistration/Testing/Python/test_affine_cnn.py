@@ -63,3 +63,19 @@ def test_gradients_reach_the_last_layer_from_the_identity_start() -> None:
 def test_impossible_settings_are_refused(changes: dict[str, int]) -> None:
     with pytest.raises(InputError):
         AffineCnnSettings(**changes)
+
+
+def test_a_fused_network_answers_as_before_and_leaves_the_trained_one_as_it_is() -> None:
+    torch.manual_seed(2)
+    network = AffineCnn(AffineCnnSettings(32, 4, None, 16))
+    nn.init.normal_(network.last.weight, std=0.1)
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.uniform_(layer.running_mean, -0.2, 0.2)
+            nn.init.uniform_(layer.running_var, 0.5, 2)
+    network.eval()
+    pictures = torch.rand(3, 1, 32, 32)
+    before, fused = network(pictures, pictures.flip(3)), network.fused()
+    torch.testing.assert_close(fused(pictures, pictures.flip(3)), before)
+    assert not [layer for layer in fused.modules() if isinstance(layer, nn.BatchNorm2d)]
+    torch.testing.assert_close(network(pictures, pictures.flip(3)), before, rtol=0, atol=0)
