@@ -9,6 +9,8 @@ fixes it is worked out from the curvature of that.
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,11 +21,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from VesselRegistrationLib.affine import RegionOfInterest, decompose, pixels_to_normalized
+from VesselRegistrationLib.affine import RegionOfInterest, decompose
 from VesselRegistrationLib.affine_cnn import AffineCnn
 from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.matching_ambiguity import Ambiguity, ambiguity_of
 from VesselRegistrationLib.matching_descent import descend
+from VesselRegistrationLib.matching_grids import known_window, region_on_grid, to_frame_pixels
 from VesselRegistrationLib.matching_objective import (
     COARSE_SCALES,
     FINE_SCALES,
@@ -36,15 +39,17 @@ from VesselRegistrationLib.matching_objective import (
     matrices_of,
     numbers_of,
 )
-from VesselRegistrationLib.matching_outline import fitted_to_outlines
+from VesselRegistrationLib.matching_outline import OutlineMatches, Outlines
 from VesselRegistrationLib.matching_start import searched_starts
 from VesselRegistrationLib.spatial_transformer import warp
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.metrics import Overlap, overlap_metrics
 from VesselSegmentationLib.preprocessing import NetworkGrid
 
+MOST_UNEXPLAINED = 0.6
+"""A match that leaves more of the vessels' outline unexplained is refused."""
 POOR_DSC = 0.3
-"""Below this Dice the two pictures hardly share anything and the match is refused."""
+"""Below this Dice the two pictures hardly share anything: said of a match; refused where outlines cannot judge."""
 SUSPECT_ANISOTROPY = 1.25
 """A stretch ratio beyond this cannot come from a small error of the view."""
 MATCH_SIDE = 128
@@ -90,6 +95,9 @@ class AffineMatch:
     """(3, 3), the same match from the pixels of the whole projection to those of the frame."""
     overlap: Overlap
     """Of the carried silhouette with the vessel mask, on the frame's pixels."""
+    unexplained: float
+    """Of the vessels' outline, 0 to 1: see `Outlines.unexplained`. NaN where there is hardly any, without steps, and
+    for a pose."""
     warped: NDArray[np.bool_]
     """(rows, columns): the silhouette where the match puts it."""
     start: str
@@ -133,20 +141,21 @@ class AffineMatcher:
         proposed = self._proposal(moving_frame, vessels) if self.network is not None and settings.use_network else None
         with _one_thread():
             starts, names = _starts(moving, fixed, proposed, settings, grid)
-            known = _known(silhouette, roi, grid)
-            whole = (silhouette, vessels, roi)
-            matrix, best, ambiguity = _improved(moving, fixed, whole, starts, settings, known, grid)
-            projection_to_frame = grid.network_to_frame() @ matrix @ grid.frame_to_network()
+            known = known_window(silhouette, roi, grid)
+            outlines = _OutlinesOfMatch.of(silhouette, vessels, roi, settings.prior, grid)
+            best = _improved(moving, fixed, outlines, starts, settings, known, grid)
+            projection_to_frame = grid.network_to_frame() @ best.matrix @ grid.frame_to_network()
             warped = warp_mask(moving_frame, projection_to_frame)
         overlap = overlap_metrics(warped, np.asarray(vessels) >= 0.5)
         return AffineMatch(
             moving_to_fixed=projection_to_frame @ roi.to_frame(),
             projection_to_frame=projection_to_frame,
             overlap=overlap,
+            unexplained=best.unexplained,
             warped=warped,
-            start=names[best],
-            ambiguity=ambiguity,
-            warnings=_warnings(projection_to_frame, overlap, ambiguity, max(warped.shape)),
+            start=names[best.start],
+            ambiguity=best.ambiguity,
+            warnings=_warnings(projection_to_frame, overlap, best.ambiguity, max(warped.shape)),
         )
 
     def _proposal(self, silhouette: NDArray[np.bool_], vessels: NDArray[np.generic]) -> FloatArray:
@@ -187,20 +196,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def to_frame_pixels(matrix: Tensor, grid: NetworkGrid) -> FloatArray:
-    """A normalized matrix on the network's square as a matrix in the frame's own pixels (3, 3)."""
-    normalized = pixels_to_normalized(grid.side, grid.side)
-    in_pixels = np.linalg.inv(normalized) @ matrix.double().numpy() @ normalized
-    return np.asarray(grid.network_to_frame() @ in_pixels @ grid.frame_to_network())
-
-
-def to_normalized(frame_matrix: FloatArray, grid: NetworkGrid) -> Tensor:
-    """Inverse of `to_frame_pixels`."""
-    normalized = pixels_to_normalized(grid.side, grid.side)
-    on_square = grid.frame_to_network() @ frame_matrix @ grid.network_to_frame()
-    return torch.from_numpy(normalized @ on_square @ np.linalg.inv(normalized)).float()
 
 
 def warp_mask(mask: NDArray[np.bool_], matrix: FloatArray) -> NDArray[np.bool_]:
@@ -260,35 +255,87 @@ def _growth() -> FloatArray:
     return np.array([[factor, 0.0, edge], [0.0, factor, edge], [0.0, 0.0, 1.0]])
 
 
-Whole = tuple[NDArray[np.bool_], NDArray[np.generic], RegionOfInterest]
-"""Silhouette and vessels on the frame's pixels, and the region whose part of the silhouette is matched."""
+@dataclass(frozen=True)
+class _OutlinesOfMatch:
+    """The outlines on a larger square, with matches in the match's pixels."""
+
+    outlines: Outlines | None
+    to_larger: FloatArray
+    known: Window
+    """On the larger square: where the silhouette shows the whole model."""
+
+    @classmethod
+    def of(
+        cls,
+        silhouette: NDArray[np.bool_],
+        vessels: NDArray[np.generic],
+        roi: RegionOfInterest,
+        prior: Prior,
+        grid: NetworkGrid,
+    ) -> _OutlinesOfMatch:
+        larger = NetworkGrid.of(silhouette, OUTLINE_SIDE)
+        return cls(
+            outlines=Outlines.of(
+                larger.mask_to_network(silhouette),
+                larger.coverage_to_network(vessels) >= 0.5,
+                region_on_grid(roi, silhouette, larger),
+                prior,
+            ),
+            to_larger=larger.frame_to_network() @ grid.network_to_frame(),
+            known=known_window(silhouette, roi, larger),
+        )
+
+    def fitted(self, matrices: FloatArray) -> OutlineMatches:
+        """Matches (K, 3, 3) improved; as they were, all unexplained, where there is hardly any outline."""
+        if self.outlines is None:
+            return OutlineMatches(matrices, np.ones(len(matrices)), np.zeros(len(matrices)))
+        back = np.linalg.inv(self.to_larger)
+        found = self.outlines.fitted(self.to_larger @ matrices @ back)
+        return dataclasses.replace(found, matrices=np.asarray(back @ found.matrices @ self.to_larger))
+
+    def unexplained(self, matrix: FloatArray, excess: float) -> float:
+        """What a match (3, 3) leaves unexplained; NaN where there is hardly any outline."""
+        if self.outlines is None:
+            return math.nan
+        on_larger = self.to_larger @ matrix @ np.linalg.inv(self.to_larger)
+        return self.outlines.unexplained(on_larger, excess, self.known)
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The best of the improved starts, in the match's pixels."""
+
+    matrix: FloatArray
+    """(3, 3)."""
+    start: int
+    """Index of the start it grew from."""
+    unexplained: float
+    ambiguity: Ambiguity
 
 
 def _improved(
     moving: Picture,
     fixed: Picture,
-    whole: Whole,
+    outlines: _OutlinesOfMatch,
     starts: FloatArray,
     settings: MatchSettings,
     known: Window,
     grid: NetworkGrid,
-) -> tuple[FloatArray, int, Ambiguity]:
-    """The best matrix (3, 3) in the pictures' pixels, the index of its start, and how well it is fixed.
-
-    `known` is where the moving picture shows the whole model.
-    """
+) -> _Best:
+    """The best match that the starts (K, 3, 3) lead to. `known` is where the moving picture shows the whole model."""
     fine = MatchObjective(moving, fixed, settings.prior, FINE_SCALES, known)
-    best, matrix = 0, starts[0]
+    best, matrix, unexplained = 0, starts[0], math.nan
     if settings.steps:
-        coarse = _improved_coarsely(moving, fixed, starts, settings, known)
-        matrices, unexplained = _fitted_to_outlines(whole, coarse, settings.prior, grid)
-        values, _slopes = fine(numbers_of(matrices, fine.middle))
-        best = int((np.log(unexplained + LEAST_UNEXPLAINED) + INFORMATION_WEIGHT * values).argmin())
-        numbers = numbers_of(matrices[best : best + 1], fine.middle)
+        found = outlines.fitted(_improved_coarsely(moving, fixed, starts, settings, known))
+        values, _slopes = fine(numbers_of(found.matrices, fine.middle))
+        best = int((np.log(found.unexplained + LEAST_UNEXPLAINED) + INFORMATION_WEIGHT * values).argmin())
+        unexplained = outlines.unexplained(found.matrices[best], float(found.excess[best]))
+        numbers = numbers_of(found.matrices[best : best + 1], fine.middle)
         numbers, _values = descend(fine, numbers, _scale(FINE_SCALE, fine.side), LAST_STEPS)
         matrix = matrices_of(numbers, fine.middle)[0]
     to_frame = float(grid.network_to_frame()[0, 0])
-    return matrix, best, ambiguity_of(fine, numbers_of(matrix[None], fine.middle)[0], to_frame, _points(moving))
+    ambiguity = ambiguity_of(fine, numbers_of(matrix[None], fine.middle)[0], to_frame, _points(moving))
+    return _Best(matrix, best, unexplained, ambiguity)
 
 
 def _improved_coarsely(
@@ -301,61 +348,6 @@ def _improved_coarsely(
     numbers = numbers_of(_shrunk(starts), coarse.middle)
     numbers, _values = descend(coarse, numbers, _scale(COARSE_SCALE, coarse.side), settings.steps)
     return _grown(matrices_of(numbers, coarse.middle))
-
-
-def _fitted_to_outlines(
-    whole: Whole, matrices: FloatArray, prior: Prior, grid: NetworkGrid
-) -> tuple[FloatArray, FloatArray]:
-    """Matrices (K, 3, 3) in the match's pixels fitted to the outlines, and what they leave unexplained (K,).
-
-    As they were, all of the vessels unexplained, where there is hardly any outline.
-    """
-    silhouette, vessels, roi = whole
-    larger = NetworkGrid.of(silhouette, OUTLINE_SIDE)
-    to_larger = larger.frame_to_network() @ grid.network_to_frame()
-    back = np.linalg.inv(to_larger)
-    found = fitted_to_outlines(
-        larger.mask_to_network(silhouette),
-        larger.coverage_to_network(vessels) >= 0.5,
-        _on_grid(roi, silhouette, larger),
-        to_larger @ matrices @ back,
-        prior,
-    )
-    if found is None:
-        return matrices, np.ones(len(matrices))
-    return np.asarray(back @ found.matrices @ to_larger), found.unexplained
-
-
-def _on_grid(roi: RegionOfInterest, silhouette: NDArray[np.bool_], grid: NetworkGrid) -> RegionOfInterest:
-    """The region on the network's square; an edge of the frame is moved to that of the square."""
-    rows, columns = silhouette.shape
-    to_grid = grid.frame_to_network()
-    corners = np.array([[roi.x, roi.y, 1], [roi.x + roi.width, roi.y + roi.height, 1]]) - (0.5, 0.5, 0)
-    (left, top, _one), (right, bottom, _other) = np.rint(corners @ to_grid.T + 0.5).astype(int)
-    left, top = (0 if edge == 0 else low for edge, low in ((roi.x, left), (roi.y, top)))
-    right = grid.side if roi.x + roi.width == columns else right
-    bottom = grid.side if roi.y + roi.height == rows else bottom
-    return RegionOfInterest(int(left), int(top), int(right - left), int(bottom - top))
-
-
-def _known(silhouette: NDArray[np.bool_], roi: RegionOfInterest, grid: NetworkGrid) -> Window:
-    """Edges of where the moving picture shows all of the model: the frame's, or the region's where it cuts it off."""
-    rows, columns = silhouette.shape
-    right, bottom = roi.x + roi.width, roi.y + roi.height
-    edges = np.array(
-        [
-            [roi.x if silhouette[:, : roi.x].any() else 0, roi.y if silhouette[: roi.y].any() else 0, 1],
-            [
-                right if silhouette[:, right:].any() else columns,
-                bottom if silhouette[bottom:].any() else rows,
-                1,
-            ],
-        ],
-        dtype=float,
-    )
-    edges[:, :2] -= 0.5
-    (left, top, _one), (last, low, _other) = edges @ grid.frame_to_network().T
-    return float(left), float(top), float(last), float(low)
 
 
 def _scale(shares: tuple[float, ...], side: int) -> FloatArray:

@@ -9,6 +9,7 @@ outline unexplained.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from VesselRegistrationLib.affine import RegionOfInterest
 from VesselRegistrationLib.c_arm import FloatArray
-from VesselRegistrationLib.matching_objective import Prior
+from VesselRegistrationLib.matching_objective import Prior, Window
 from VesselRegistrationLib.outlines import Outline
 from VesselRegistrationLib.pose.prior import data_variance
 from VesselRegistrationLib.pose.residuals import NormalEquations, tukey
@@ -39,38 +40,65 @@ LEAST_POINTS = 20
 
 @dataclass(frozen=True)
 class OutlineMatches:
-    """Matches (K, 3, 3) in pixels, and how much of the vessels' outline each leaves unexplained (K,), from 0 to 1."""
+    """Matches and what came of them."""
 
     matrices: FloatArray
+    """(K, 3, 3) in pixels."""
     unexplained: FloatArray
+    """(K,) from 0 to 1: of the vessels' outline."""
+    excess: FloatArray
+    """(K,) pixels of the outlines' picture by which the model is wider than the vessels, all around."""
 
 
-def fitted_to_outlines(
-    silhouette: NDArray[np.bool_],
-    vessels: NDArray[np.bool_],
-    shown: RegionOfInterest,
-    matrices: FloatArray,
-    prior: Prior,
-) -> OutlineMatches | None:
-    """Improve matches (K, 3, 3), in pixels of both pictures; None where there is too little outline for that.
+@dataclass(frozen=True)
+class Outlines:
+    """The model's outline and that of the vessels, to lay the one on the other. Matches are in pixels of both."""
 
-    Args:
-        silhouette: the whole model (rows, columns).
-        shown: only the outline inside it is matched; where it cuts the model off there is no outline.
-    """
-    model, vessel = Outline.of(silhouette, shown), Outline.of(vessels)
-    if min(len(model.points), len(vessel.points)) < LEAST_POINTS:
-        return None
-    fit = _Fit(model, vessel, prior, max(vessels.shape))
-    state = _State.of(matrices, model.points.mean(axis=0))
-    for cap in CAPS_SHARE:
-        state = fit.step(state, cap * fit.side)
-    areas = np.linalg.det(state.linear)
-    is_physical = (areas > 1 / MOST_AREA_CHANGE) & (areas < MOST_AREA_CHANGE)
-    return OutlineMatches(
-        np.where(is_physical[:, None, None], state.matrices(fit.middle), matrices),
-        np.where(is_physical, fit.unexplained(state), 1.0),
-    )
+    _fit: _Fit
+
+    @classmethod
+    def of(
+        cls, silhouette: NDArray[np.bool_], vessels: NDArray[np.bool_], shown: RegionOfInterest, prior: Prior
+    ) -> Outlines | None:
+        """None where there is too little outline to say anything.
+
+        Args:
+            silhouette: the whole model (rows, columns).
+            shown: only the outline inside it is matched; where it cuts the model off there is no outline.
+        """
+        model, vessel = Outline.of(silhouette, shown), Outline.of(vessels)
+        if min(len(model.points), len(vessel.points)) < LEAST_POINTS:
+            return None
+        return cls(_Fit(model, vessel, prior, max(vessels.shape)))
+
+    def fitted(self, matrices: FloatArray) -> OutlineMatches:
+        """Matches (K, 3, 3) improved."""
+        fit = self._fit
+        state = _State.of(matrices, fit.middle)
+        for cap in CAPS_SHARE:
+            state = fit.step(state, cap * fit.side)
+        areas = np.linalg.det(state.linear)
+        is_physical = (areas > 1 / MOST_AREA_CHANGE) & (areas < MOST_AREA_CHANGE)
+        return OutlineMatches(
+            np.where(is_physical[:, None, None], state.matrices(fit.middle), matrices),
+            np.where(is_physical, fit.distances(state).mean(axis=1), 1.0),
+            np.where(is_physical, state.excess, 0.0),
+        )
+
+    def unexplained(self, matrix: FloatArray, excess: float, known: Window) -> float:
+        """What a match (3, 3) leaves unexplained of the vessels' outline, from 0 to 1, with its excess in pixels.
+
+        Only of what it takes from inside `known`, where the silhouette shows all of the model; 1 where that is hardly
+        anything.
+        """
+        fit = self._fit
+        left, top, right, bottom = known
+        origins = (fit.edge - matrix[:2, 2]) @ np.linalg.inv(matrix[:2, :2]).T
+        counted = np.all((origins > (left, top)) & (origins < (right, bottom)), axis=1)
+        if counted.sum() < LEAST_POINTS:
+            return 1.0
+        state = dataclasses.replace(_State.of(matrix[None], fit.middle), excess=np.array([excess]))
+        return float(fit.distances(state)[0, counted].mean())
 
 
 @dataclass(frozen=True)
@@ -108,7 +136,7 @@ class _Fit:
         self.middle = model.points.mean(axis=0)
         self._spread = np.linspace(0, len(model.points) - 1, min(MOST_POINTS, len(model.points))).astype(int)
         kept = np.linspace(0, len(vessel.points) - 1, min(MOST_POINTS, len(vessel.points))).astype(int)
-        self._edge, self._normals = vessel.points[kept], vessel.normals[kept]
+        self.edge, self._normals = vessel.points[kept], vessel.normals[kept]
         self._prior = prior
 
     def step(self, state: _State, cap: float) -> _State:
@@ -119,11 +147,11 @@ class _Fit:
         self._add_prior(equations, state, cap)
         return state.stepped(equations.step())
 
-    def unexplained(self, state: _State) -> FloatArray:
-        """Mean capped distance of the vessels' outline from the model's, as a share of the cap: (K,)."""
+    def distances(self, state: _State) -> FloatArray:
+        """Of the vessels' outline from the model's, capped, as shares of the cap: (K, E)."""
         cap = JUDGED_SHARE * self.side
         _, away, _ = self._nearest(state)
-        return np.asarray(np.minimum(np.linalg.norm(away, axis=-1), cap).mean(axis=1) / cap)
+        return np.asarray(np.minimum(np.linalg.norm(away, axis=-1), cap) / cap)
 
     def _add_model_outline(self, equations: NormalEquations, state: _State, cap: float) -> None:
         arms = self.model.points[self._spread] - self.middle
@@ -137,13 +165,13 @@ class _Fit:
     def _add_vessel_outline(self, equations: NormalEquations, state: _State, cap: float) -> None:
         arms, away, normals = self._nearest(state)
         reach = REACH * cap
-        weights = tukey(np.linalg.norm(away, axis=-1), reach) / len(self._edge)
+        weights = tukey(np.linalg.norm(away, axis=-1), reach) / len(self.edge)
         equations.add(_slopes(normals, arms), (away * normals).sum(axis=-1), weights)
 
     def _nearest(self, state: _State) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Of each vessel outline point, widened: the model's nearest one from the middle, the way to it once carried,
         and the normal; (K, E, 2) each. Nearest in the model's own picture, which a match hardly deforms."""
-        wider = self._edge + self._normals * state.excess[:, None, None]
+        wider = self.edge + self._normals * state.excess[:, None, None]
         back = np.linalg.inv(state.linear)
         origins = (wider - (self.middle + state.shift)[:, None]) @ np.swapaxes(back, 1, 2) + self.middle
         arms = self.model.nearest(origins) - self.middle

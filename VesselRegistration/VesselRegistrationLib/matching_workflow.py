@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from VesselRegistrationLib.matching import to_frame_pixels, warp_mask
+from VesselRegistrationLib.matching import warp_mask
+from VesselRegistrationLib.matching_grids import to_frame_pixels
 from VesselRegistrationLib.matching_network import load_matching_network
 from VesselRegistrationLib.matching_training import MatchingPool, MatchingTraining, MatchingTrainingSettings
 from VesselSegmentationLib.annotations import read_grey

@@ -7,6 +7,7 @@ the picture stands where the paper's would, so that both can be compared and sho
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -193,6 +194,7 @@ def _match(
         moving_to_fixed=affine @ region.to_frame(),
         projection_to_frame=affine,
         overlap=overlap_metrics(shown, vessels),
+        unexplained=math.nan,
         warped=shown,
         start="pose",
         ambiguity=None,

@@ -6,6 +6,7 @@ and say what came of it. A frame in which the match means nothing is refused wit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -209,11 +210,17 @@ def _unusable(vessels: BoolArray) -> str:
 
 
 def _too_poor(match: AffineMatch) -> str:
-    from VesselRegistrationLib.matching import POOR_DSC
+    from VesselRegistrationLib.matching import MOST_UNEXPLAINED, POOR_DSC
 
-    if match.overlap.dsc >= POOR_DSC:
-        return ""
-    return (
-        f"The best match overlaps the vessels with a DSC of only {match.overlap.dsc:.2f} (below {POOR_DSC:.2f}). "
-        "Check that model and run are of one patient, draw the region of interest closer, or give a start pose."
-    )
+    advice = "Check that model and run are of one patient, draw the region of interest closer, or give a start pose."
+    if match.unexplained > MOST_UNEXPLAINED:
+        return (
+            f"The best match explains only {1 - match.unexplained:.0%} of the vessels' outline "
+            f"({1 - MOST_UNEXPLAINED:.0%} is needed). {advice}"
+        )
+    if math.isnan(match.unexplained) and match.overlap.dsc < POOR_DSC:
+        return (
+            f"The best match overlaps the vessels with a DSC of only {match.overlap.dsc:.2f} (below {POOR_DSC:.2f}). "
+            f"{advice}"
+        )
+    return ""

@@ -17,7 +17,7 @@ from VesselRegistrationLib.matching_objective import (
     matrices_of,
     numbers_of,
 )
-from VesselRegistrationLib.matching_outline import fitted_to_outlines
+from VesselRegistrationLib.matching_outline import OutlineMatches, Outlines
 from VesselRegistrationLib.matching_start import searched_starts
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.metrics import overlap_metrics
@@ -239,14 +239,19 @@ def mean_error_px(found: np.ndarray, true: np.ndarray, mask: np.ndarray) -> floa
     return float(np.linalg.norm(apply(found, points) - apply(true, points), axis=1).mean())
 
 
+def fitted(moving: np.ndarray, seen: np.ndarray, starts: np.ndarray) -> OutlineMatches:
+    outlines = Outlines.of(moving, seen, RegionOfInterest(0, 0, *moving.shape[::-1]), USUAL_PRIOR)
+    assert outlines is not None
+    return outlines.fitted(starts)
+
+
 def test_a_match_that_is_nearly_right_becomes_right_beside_false_and_missing_vessels() -> None:
     moving, true = drawn_tree(), similarity(6, 1.05, 9, -6)
     seen = warp_mask(moving, true)
     seen[:, :90] = False
     seen[150:156, 30:240] = True
     starts = np.array([similarity(2, 1.0, 5, -2), similarity(-12, 0.9, -60, 30)])
-    found = fitted_to_outlines(moving, seen, WHOLE, starts, USUAL_PRIOR)
-    assert found is not None
+    found = fitted(moving, seen, starts)
     assert mean_error_px(starts[0], true, moving) > 4
     assert mean_error_px(found.matrices[0], true, moving) < 1.0
     assert found.unexplained[0] < 0.7 * found.unexplained[1]
@@ -258,8 +263,7 @@ def test_a_wider_model_is_laid_on_the_middle_of_the_vessels() -> None:
     vessels, moving = drawn_tree(), binary_dilation(drawn_tree(), iterations=2)
     seen = vessels.copy()
     seen[:128] = False
-    found = fitted_to_outlines(moving, seen, WHOLE, np.array([similarity(0, 1, 3, 2)]), USUAL_PRIOR)
-    assert found is not None
+    found = fitted(moving, seen, np.array([similarity(0, 1, 3, 2)]))
     assert mean_error_px(found.matrices[0], np.eye(3), seen) < 0.7
 
 
@@ -269,8 +273,7 @@ def test_outlines_that_lead_astray_leave_the_match_as_it_was() -> None:
     for row in range(10, 118, 9):
         blocks = (rng.random((16, 16)) > 0.7).repeat(8, 1).repeat(8, 0)
         stripe = np.abs(np.mgrid[:128, :128][0] - row) < 2
-        found = fitted_to_outlines(blocks, stripe, RegionOfInterest(0, 0, 128, 128), starts, USUAL_PRIOR)
-        assert found is not None
+        found = fitted(blocks, stripe, starts)
         areas = np.linalg.det(found.matrices[:, :2, :2])
         assert ((areas > 0.25) & (areas < 4)).all()
         as_before = (found.matrices == starts).all(axis=(1, 2))
@@ -285,6 +288,6 @@ def blot(radius: int) -> np.ndarray:
 
 
 def test_too_little_outline_fits_nothing() -> None:
-    assert fitted_to_outlines(blot(20), blot(1), RegionOfInterest(0, 0, 100, 100), np.eye(3)[None], USUAL_PRIOR) is None
+    assert Outlines.of(blot(20), blot(1), RegionOfInterest(0, 0, 100, 100), USUAL_PRIOR) is None
     away = RegionOfInterest(0, 0, 10, 10)
-    assert fitted_to_outlines(blot(20), blot(20), away, np.eye(3)[None], USUAL_PRIOR) is None
+    assert Outlines.of(blot(20), blot(20), away, USUAL_PRIOR) is None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from VesselRegistrationLib.affine import RegionOfInterest, apply
-from VesselRegistrationLib.matching import AffineMatcher
+from VesselRegistrationLib.matching import AffineMatcher, MatchSettings
 from VesselRegistrationLib.projection import project_model, transform_points
 from VesselRegistrationLib.registration import (
     FrameRegistration,
@@ -82,7 +82,37 @@ def test_a_mask_of_something_else_is_refused(case: SimulatedCase) -> None:
     speckle = (np.random.default_rng(1).random((256, 256)) > 0.985).astype(np.float32)
     result = registered(case, case.poses[2], speckle)
     assert result.status is Status.REFUSED
-    assert "DSC of only" in result.reason
+    assert "of the vessels' outline (40% is needed)" in result.reason
+
+
+@pytest.mark.parametrize("region", ["upper", "coronary"])
+def test_what_of_the_outline_is_explained_decides_not_the_overlap(region: str) -> None:
+    case = simulate_case(region, 7, frames=3, size=256, model_cell_mm=2.0)
+    truth = project_model(case.model, case.c_arm, case.poses[2]).silhouette.astype(np.float32)
+    start, filled = shifted(case, 9, -6), truth.copy()
+    filled[80:] = 0
+    partly, mirrored = (registered(case, start, vessels) for vessels in (filled, np.ascontiguousarray(truth[:, ::-1])))
+    assert partly.match is not None
+    assert mirrored.match is not None
+    assert partly.status is Status.REGISTERED
+    assert partly.match.unexplained < 0.45
+    assert mirrored.status is Status.REFUSED
+    assert mirrored.match.overlap.dsc > 0.3
+
+
+def test_without_steps_the_overlap_decides(case: SimulatedCase) -> None:
+    truth = project_model(case.model, case.c_arm, case.poses[2]).silhouette.astype(np.float32)
+
+    def result(pose: np.ndarray) -> FrameRegistration:
+        settings = RegistrationSettings(match=MatchSettings(steps=0))
+        return register_frame(case.model, case.run(), 2, lambda _: truth, MATCHER, None, pose, settings)
+
+    near, far = result(case.poses[2]), result(shifted(case, 60, 40))
+    assert near.status is Status.REGISTERED
+    assert near.match is not None
+    assert np.isnan(near.match.unexplained)
+    assert far.status is Status.REFUSED
+    assert "DSC of only" in far.reason
 
 
 def test_a_higher_threshold_marks_less_vessel(case: SimulatedCase) -> None:

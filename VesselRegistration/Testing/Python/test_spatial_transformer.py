@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from VesselRegistrationLib.affine import RegionOfInterest, apply, translation
-from VesselRegistrationLib.matching import to_frame_pixels, to_normalized, warp_mask
+from VesselRegistrationLib.matching import warp_mask
+from VesselRegistrationLib.matching_grids import to_frame_pixels, to_normalized
 from VesselRegistrationLib.spatial_transformer import invert_affine, warp, warp_normalized
 from VesselSegmentationLib.preprocessing import NetworkGrid
 
