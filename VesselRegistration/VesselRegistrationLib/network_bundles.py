@@ -8,15 +8,15 @@ report.json goes along. TRAINED and the bundle may be one folder, which then is 
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import VesselRegistrationLib.matching_network  # noqa: F401  (registers the affine CNN)
 from VesselSegmentationLib.bundle_layout import CARD_FILE, WEIGHTS_FILE
-from VesselSegmentationLib.errors import InputError, UserError
+from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.files import write_atomically
+from VesselSegmentationLib.small_commands import exit_code_of, parser_of
 from VesselSegmentationLib.training_engine import REPORT_FILE
 from VesselSegmentationLib.weights import NetworkMetadata, load_network, write_bundle
 
@@ -42,24 +42,19 @@ def make_bundle(source: Path | str, target: Path | str, card: str | None = None)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m VesselRegistrationLib.network_bundles",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("VesselRegistrationLib.network_bundles", __doc__)
     parser.add_argument("source", type=Path, metavar="TRAINED", help="network folder, of the former layout or a bundle")
     parser.add_argument("target", type=Path, metavar="BUNDLE", help="folder of the bundle; may be the same")
     parser.add_argument(
         "--card", type=Path, metavar="FILE", help="model card (default: the one in TRAINED, or a short one)"
     )
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> str:
         metadata = make_bundle(options.source, options.target, _text(options.card))
-    except UserError as error:
-        print(f"network_bundles: {error}", file=sys.stderr)
-        return 2
-    print(f"{metadata.network} {metadata.version}, SHA-256 {metadata.sha256[:12]}, is a bundle in {options.target}")
-    return 0
+        return f"{metadata.network} {metadata.version}, SHA-256 {metadata.sha256[:12]}, is a bundle in {options.target}"
+
+    return exit_code_of("network_bundles", work)
 
 
 def _text(path: Path | None) -> str | None:

@@ -10,7 +10,6 @@ training's pool its held-out patients are scored.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -21,9 +20,10 @@ from typing import Any
 import torch
 
 from VesselSegmentationLib.datasets import PoolDataset
-from VesselSegmentationLib.errors import InputError, UserError
+from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.files import write_atomically
 from VesselSegmentationLib.metrics import summarize
+from VesselSegmentationLib.small_commands import exit_code_of, parser_of
 from VesselSegmentationLib.training import evaluate
 from VesselSegmentationLib.training_engine import REPORT_FILE
 from VesselSegmentationLib.weights import NetworkMetadata, load_network, save_network
@@ -104,23 +104,18 @@ def _report(folder: Path) -> dict[str, object]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m VesselSegmentationLib.averaging",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("VesselSegmentationLib.averaging", __doc__)
     parser.add_argument("trained", type=Path, nargs="+", metavar="TRAINED", help="network folders")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the mean is written")
     parser.add_argument("--version", help="of the mean (default: that of the first network)")
     parser.add_argument("--pool", type=Path, metavar="DIR", help="score the mean on this pool's held-out patients")
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> str:
         metadata = average_networks(options.trained, options.output, options.version, options.pool)
-    except UserError as error:
-        print(f"averaging: {error}", file=sys.stderr)
-        return 2
-    print(f"The mean of {len(options.trained)} networks is in {options.output} (SHA-256 {metadata.sha256[:12]}).")
-    return 0
+        return f"The mean of {len(options.trained)} networks is in {options.output} (SHA-256 {metadata.sha256[:12]})."
+
+    return exit_code_of("averaging", work)
 
 
 if __name__ == "__main__":

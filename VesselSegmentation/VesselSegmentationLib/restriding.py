@@ -16,7 +16,6 @@ python -m VesselSegmentationLib.restriding TRAINED --pool POOL --output START
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import sys
 from collections.abc import Sequence
@@ -30,8 +29,9 @@ from torch.nn.functional import mse_loss, pixel_unshuffle
 
 from VesselSegmentationLib.datasets import PoolDataset
 from VesselSegmentationLib.dru_net import DruNet
-from VesselSegmentationLib.errors import InputError, UserError
+from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.intensity import standardize
+from VesselSegmentationLib.small_commands import exit_code_of, parser_of
 from VesselSegmentationLib.training import Samples, stacked
 from VesselSegmentationLib.weights import load_network, save_network
 
@@ -140,23 +140,18 @@ def restride(folder: Path, pool: Path, output: Path, iterations: int = 300, seed
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m VesselSegmentationLib.restriding",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("VesselSegmentationLib.restriding", __doc__)
     parser.add_argument("trained", type=Path, metavar="TRAINED", help="network folder, stride 1")
     parser.add_argument("--pool", type=Path, required=True, help="simulated views to fit on")
     parser.add_argument("--iterations", type=int, default=300, help="for the first block (default: %(default)s)")
     parser.add_argument("--output", type=Path, required=True, help="network folder to write")
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> str:
         left = restride(options.trained, options.pool, options.output, options.iterations)
-    except UserError as error:
-        print(f"restriding: {error}", file=sys.stderr)
-        return 2
-    print(f"{options.output}: the first block leaves {left:.1%} of the variance.")
-    return 0
+        return f"{options.output}: the first block leaves {left:.1%} of the variance."
+
+    return exit_code_of("restriding", work)
 
 
 if __name__ == "__main__":
