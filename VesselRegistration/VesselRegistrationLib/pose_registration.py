@@ -26,8 +26,11 @@ from VesselRegistrationLib.pose.estimation import (
     estimate_pose,
     pose_in_view,
 )
+from VesselRegistrationLib.pose.metrics import projection_distances_mm
+from VesselRegistrationLib.pose.refusal import LARGEST_OWN_SHIFT_MM, trust
+from VesselRegistrationLib.pose.rigid import shifted
 from VesselRegistrationLib.projection import project_model, silhouette, transform_points
-from VesselRegistrationLib.registration import FrameRegistration, Segment
+from VesselRegistrationLib.registration import FrameRegistration, Segment, Status
 from VesselRegistrationLib.xray_run import XRayRun, carry_pose, table_shift_lps
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
 from VesselSegmentationLib.metrics import overlap_metrics
@@ -46,7 +49,8 @@ def register_views(
     """One frame of each of several runs, solved together for one pose that the table carries from run to run.
 
     `start` (4, 4) is where the model is thought to be in the first of them. Where the table of one of the runs is not
-    known, each run is solved by itself and says so in its warnings. Raises InputError for no frames.
+    known, each run is solved by itself and says so in its warnings; so it is where all runs together are refused, since
+    one without vessels, or of another patient, must not spoil the others. Raises InputError for no frames.
     """
     if not frames:
         raise InputError("There is no frame to register.")
@@ -57,12 +61,17 @@ def register_views(
     try:
         shifts = [_table_shift(*frames[0], *place) for place in frames]
     except MissingGeometryError as error:
-        alone = [
-            _solved(model, [place], [probability], [NO_SHIFT], start, roi, options)[0]
-            for place, probability in zip(frames, probabilities, strict=True)
-        ]
-        return [_with_warning(result, f"Solved without the other runs: {error}") for result in alone]
-    return _solved(model, frames, probabilities, shifts, start, roi, options)
+        return _solved_alone(model, frames, probabilities, [NO_SHIFT] * len(frames), start, roi, options, str(error))
+    together = _solved(model, frames, probabilities, shifts, start, roi, options)
+    if len(frames) == 1 or together[0].status is Status.REGISTERED:
+        return together
+    reason = f"together they are refused. {together[0].reason}"
+    alone = _solved_alone(model, frames, probabilities, shifts, start, roi, options, reason)
+    registered = [result for result in alone if result.status is Status.REGISTERED]
+    if not registered:
+        return together
+    surest = max(registered, key=_trust)
+    return [_unless_contradicting(model, result, surest) for result in alone]
 
 
 def register_run(
@@ -142,6 +151,59 @@ def _solved(
             zip(frames, views, probabilities, shifts, strict=True)
         )
     ]
+
+
+def _solved_alone(
+    model: PoseModel,
+    frames: Sequence[tuple[XRayRun, int]],
+    probabilities: Sequence[NDArray[np.floating]],
+    shifts: Sequence[FloatArray],
+    start: FloatArray,
+    roi: RegionOfInterest | None,
+    options: PoseSettings,
+    why: str,
+) -> list[FrameRegistration]:
+    """Each run by itself, with the reason as a warning; each from the start, carried with the table."""
+    results = [
+        _solved(model, [place], [probability], [shift], start, roi, options)[0]
+        for place, probability, shift in zip(frames, probabilities, shifts, strict=True)
+    ]
+    return [_with_warning(result, f"Solved without the other runs: {why}") for result in results]
+
+
+def _trust(result: FrameRegistration) -> float:
+    estimate = result.pose
+    assert estimate is not None
+    assert estimate.quality is not None
+    return trust(estimate.quality, estimate.expected_in_plane_error_mm)
+
+
+def _unless_contradicting(model: PoseModel, result: FrameRegistration, surest: FrameRegistration) -> FrameRegistration:
+    """A run's own result; refused where its picture would have the model elsewhere than the surest run has it."""
+    if result is surest or result.status is not Status.REGISTERED:
+        return result
+    assert result.pose is not None
+    assert surest.pose is not None
+    # What the surest run hardly sees, the depth, this one may see.
+    _, _, beam = surest.c_arm.axes_lps()
+    depths = np.linspace(-2, 2, 21) * surest.pose.expected_depth_error_mm
+    apart = min(
+        projection_distances_mm(
+            model.centerline_lps,
+            result.pose.model_to_isocenter,
+            shifted(surest.pose.model_to_isocenter, depth * beam),
+            result.c_arm,
+        ).mean()
+        for depth in depths
+    )
+    believed = LARGEST_OWN_SHIFT_MM + result.pose.in_plane_error_bound_mm
+    if apart <= believed:
+        return result
+    reason = (
+        f"It contradicts {surest.run}, whose pose is surer: the model would be {apart:.0f} mm away from there "
+        f"({believed:.0f} mm at most are believed). Check that both runs are of one patient and not mirrored."
+    )
+    return dataclasses.replace(result, status=Status.REFUSED, reason=reason)
 
 
 def _result(

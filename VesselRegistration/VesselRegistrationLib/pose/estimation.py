@@ -16,7 +16,7 @@ from VesselRegistrationLib.pose.outline import CAPS_MM, OutlineFit, drawn_to_out
 from VesselRegistrationLib.pose.pose_model import PoseModel
 from VesselRegistrationLib.pose.prior import Prior
 from VesselRegistrationLib.pose.quality import FitQuality, fit_quality
-from VesselRegistrationLib.pose.refusal import poor_fit, unusable_view
+from VesselRegistrationLib.pose.refusal import contradiction, poor_fit, unusable_view
 from VesselRegistrationLib.pose.rigid import motion_matrix, shifted
 from VesselRegistrationLib.pose.sweep import sweep
 from VesselRegistrationLib.pose.uncertainty import (
@@ -160,15 +160,15 @@ def _best_fit(
     """
     prior = options.prior
     motions = sweep(model, evidence, start, prior, options.turns, options.candidates, options.seed)
-    motions = drawn_to_middle_lines(model, evidence, start, motions, prior)
-    motions = drawn_to_outlines(model, evidence, start, motions, prior)
+    motions, own_shifts = drawn_to_middle_lines(model, evidence, start, motions, prior)
+    drawn = drawn_to_outlines(model, evidence, start, motions, own_shifts, prior)
 
-    def told(motion: FloatArray) -> float:  # (6,), or (V, 6) of each view
-        return information(model, evidence, start, motion)
+    def told(fit: OutlineFit) -> float:
+        return information(model, evidence, start, fit.in_views)
 
-    best = sorted(motions, key=told, reverse=True)[: options.refined]
-    fits = [refine(model, evidence, start, motion, prior, CAPS_MM) for motion in best]
-    return max(fits, key=lambda fit: told(fit.in_views)), motions
+    best = sorted(drawn, key=told, reverse=True)[: options.refined]
+    fits = [refine(model, evidence, start, fit.parameters, prior, CAPS_MM, own_shifts=fit.own_shifts) for fit in best]
+    return max(fits, key=told), np.array([fit.parameters for fit in drawn])
 
 
 def improve_pose(
@@ -205,14 +205,14 @@ def _judged(
     own_shifts = fit.in_views[:, 3:] - fit.parameters[3:]
     shifts = own_shifts + [view.table_shift_lps for view in evidence]
     here = pivot + fit.parameters[3:]
-    there = pose_uncertainties(fit.views, fit.residual_mm, options.prior, here + shifts)
+    there = pose_uncertainties(fit.views, fit.residual_mm, options.prior, here + shifts, own_shifts)
     centerline = transform_points(pose, model.centerline_lps)
     in_plane, depth = expected_errors_mm(
         there, [centerline + shift for shift in shifts], [view.c_arm for view in evidence]
     )
     own = [PoseUncertainty(known.covariance, here + shift) for known, shift in zip(there, own_shifts, strict=True)]
     quality = fit_quality(model, evidence, start, fit, options.prior, () if rivals is None else list(rivals))
-    reason = poor_fit(quality, in_plane)
+    reason = contradiction(own_shifts) or poor_fit(quality, in_plane)
     return PoseEstimate(
         model_to_isocenter=pose,
         status=Status.REFUSED if reason else Status.REGISTERED,

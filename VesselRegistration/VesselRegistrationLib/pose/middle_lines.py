@@ -13,8 +13,9 @@ import numpy as np
 
 from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.pose.evidence import Evidence
+from VesselRegistrationLib.pose.own_motion import joined, own_steps
 from VesselRegistrationLib.pose.pose_model import PoseModel
-from VesselRegistrationLib.pose.prior import Prior
+from VesselRegistrationLib.pose.prior import Prior, data_variance
 from VesselRegistrationLib.pose.residuals import NormalEquations, ProjectedPoints, projected, tukey
 from VesselRegistrationLib.pose.rigid import rotations, stepped
 from VesselRegistrationLib.projection import transform_points
@@ -26,13 +27,19 @@ MODEL_WEIGHT = 0.3
 
 def drawn_to_middle_lines(
     model: PoseModel, views: Sequence[Evidence], start: FloatArray, motions: FloatArray, prior: Prior
-) -> FloatArray:
-    """Motions (S, 6) from `start` (4, 4), each improved on its own."""
+) -> tuple[FloatArray, FloatArray]:
+    """Motions (S, 6) from `start` (4, 4), each improved on its own, and the views' own shifts (S, V, 3) at each."""
     centerline = transform_points(start, model.centerline_lps)
     directions = model.tangents @ start[:3, :3].T
+    own_shifts = np.zeros((len(motions), len(views), 3))
     for cap in CAPS_MM:
-        motions = stepped(motions, _equations(views, centerline, directions, motions, cap, prior).step())
-    return motions
+        seen = _equations(views, centerline, directions, motions, own_shifts, cap)
+        equations = joined(seen, data_variance(cap), own_shifts)
+        prior.add_to(equations, motions, cap)
+        steps = equations.step()
+        own_shifts = own_shifts + own_steps(seen, data_variance(cap), own_shifts, steps)
+        motions = stepped(motions, steps)
+    return motions, own_shifts
 
 
 def _equations(
@@ -40,19 +47,22 @@ def _equations(
     centerline: FloatArray,
     directions: FloatArray,
     parameters: FloatArray,
+    own_shifts: FloatArray,
     cap_mm: float,
-    prior: Prior,
-) -> NormalEquations:
+) -> list[NormalEquations]:
+    """Of each view."""
     pivot = centerline.mean(axis=0)
     turn = rotations(parameters)
     arms = (centerline - pivot) @ np.swapaxes(turn, -1, -2)
     turned_directions = directions @ np.swapaxes(turn, -1, -2)
-    equations = NormalEquations.zeros(len(parameters))
-    for view in views:
-        points = projected(view.c_arm, arms + pivot + parameters[:, None, 3:] + view.table_shift_lps, arms)
-        _add_model_points(equations, view, points, cap_mm)
-        _add_middle_lines(equations, view, points, turned_directions, cap_mm)
-    prior.add_to(equations, parameters, cap_mm)
+    equations = []
+    for number, view in enumerate(views):
+        shift = parameters[:, None, 3:] + own_shifts[:, number, None]
+        points = projected(view.c_arm, arms + pivot + shift + view.table_shift_lps, arms)
+        own = NormalEquations.zeros(len(parameters))
+        _add_model_points(own, view, points, cap_mm)
+        _add_middle_lines(own, view, points, turned_directions, cap_mm)
+        equations.append(own)
     return equations
 
 

@@ -45,7 +45,9 @@ class OutlineFit:
     parameters: FloatArray
     """(6,) from the start, of the pose that all views share."""
     in_views: FloatArray
-    """(V, 6) the same of each view, with its own shift by breath, heartbeat and header."""
+    """(V, 6) the same of each view, with what is believed of its own shift by breath, heartbeat and header."""
+    own_shifts: FloatArray
+    """(V, 3) mm, as they were found."""
     cost: float
     """Capped mean distance, mm, summed over the views."""
     explained: float
@@ -68,21 +70,24 @@ def refine(
     prior: Prior,
     caps_mm: Sequence[float] = CAPS_MM,
     hides: bool = True,
+    own_shifts: FloatArray | None = None,
 ) -> OutlineFit:
-    """Improve one motion (6,) from `start` (4, 4); `hides` as in `rim_points`."""
-    own_shifts, excess = np.zeros((len(views), 3)), np.zeros(len(views))
+    """Improve one motion (6,) from `start` (4, 4) and the views' own shifts (V, 3); `hides` as in `rim_points`."""
+    own_shifts = np.zeros((len(views), 3)) if own_shifts is None else own_shifts
+    excess = np.zeros(len(views))
     for cap in caps_mm:
         seen, _, excess = _equations(model, views, start, _of_views(parameters, own_shifts), excess, cap, hides)
-        equations = joined(seen, data_variance(cap), own_shifts)
+        equations = joined(seen, data_variance(cap), own_shifts[None])
         prior.add_to(equations, parameters[None], cap)
         step = equations.step()
-        own_shifts = own_shifts + own_steps(seen, data_variance(cap), own_shifts, step[0])
+        own_shifts = own_shifts + own_steps(seen, data_variance(cap), own_shifts[None], step)[0]
         parameters = stepped(parameters[None], step)[0]
     in_views = _of_views(parameters, believed(own_shifts))
     seen, shares, excess = _equations(model, views, start, in_views, excess, caps_mm[-1], hides)
     return OutlineFit(
         parameters=parameters,
         in_views=in_views,
+        own_shifts=own_shifts,
         cost=float(sum(view.cost[0] for view in seen)),
         explained=float(np.min(shares[:, 0])),
         covered=float(np.min(shares[:, 1])),
@@ -93,16 +98,23 @@ def refine(
 
 
 def drawn_to_outlines(
-    model: PoseModel, views: Sequence[Evidence], start: FloatArray, motions: FloatArray, prior: Prior
-) -> FloatArray:
-    """Motions (S, 6), each improved on its own by the outlines of the model with few triangles, quickly.
+    model: PoseModel,
+    views: Sequence[Evidence],
+    start: FloatArray,
+    motions: FloatArray,
+    own_shifts: FloatArray,
+    prior: Prior,
+) -> list[OutlineFit]:
+    """Motions (S, 6) with own shifts (S, V, 3), each improved by the outlines of the model with few triangles, quickly.
 
     What the centreline is for thin trees: a wide vessel's middle line, partly filled or crossed by others, is not where
     its centreline projects.
     """
     coarse = model.coarse or model
-    fits = [refine(coarse, views, start, motion, prior, COARSE_CAPS_MM, hides=False) for motion in motions]
-    return np.array([fit.parameters for fit in fits])
+    return [
+        refine(coarse, views, start, motion, prior, COARSE_CAPS_MM, hides=False, own_shifts=own)
+        for motion, own in zip(motions, own_shifts, strict=True)
+    ]
 
 
 def rim_edges(model: PoseModel, pose: FloatArray, source_lps: FloatArray) -> NDArray[np.int64]:

@@ -3,7 +3,8 @@
 Each view of several may move a little by itself, by amounts of known variance: the model's pose in a view is the pose
 that all share, moved by the view's own motion. Without this, views that contradict each other by a millimetre are
 fitted by a wrong depth. Own motions are eliminated from the equations of a step (Schur complement). Their shifts are
-found again after it; their turns are too small to be worth it.
+found again after it; their turns are too small to be worth it. Most are small, but the vessels of a heart in another
+phase are many mm away: the prior of a shift has the long tails of Student's distribution.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ OWN_TURN_DEG = 0.3
 OWN_SHIFT_MM = (1.0, 1.0, 2.0)
 """Standard deviations, about and along L, P and S, of a view's own motion: breath and heart move vessels mostly along
 the body; angles and table are read to some tenths of a degree and of a millimetre."""
+TAIL = 4.0
+"""Squared deviation from which a shift's prior grows as a logarithm."""
 
 BIAS_MM = 0.7
 """What the vessels' outline alone may put a view off by."""
@@ -31,29 +34,30 @@ def own_precision() -> FloatArray:
 
 
 def joined(views: Sequence[NormalEquations], data_variance: float, own_shifts: FloatArray) -> NormalEquations:
-    """Equations of the motion that all views share; a single view has no other to contradict.
+    """Equations of the motions (S) that all views share; a single view has no other to contradict.
 
     Args:
         data_variance: of the views' equations, mm2.
-        own_shifts: (V, 3) mm by which the views have moved by themselves already.
+        own_shifts: (S, V, 3) mm by which the views have moved by themselves already.
     """
-    total = NormalEquations.zeros(1)
-    for view, shift in zip(views, own_shifts, strict=True):
-        total.add_all(_without_own_motion(view, data_variance, shift) if len(views) > 1 else view)
+    total = NormalEquations.zeros(len(own_shifts))
+    for number, view in enumerate(views):
+        total.add_all(_without_own_motion(view, data_variance, own_shifts[:, number]) if len(views) > 1 else view)
     return total
 
 
 def own_steps(
-    views: Sequence[NormalEquations], data_variance: float, own_shifts: FloatArray, shared_step: FloatArray
+    views: Sequence[NormalEquations], data_variance: float, own_shifts: FloatArray, shared_steps: FloatArray
 ) -> FloatArray:
-    """By how many mm each view moves by itself, (V, 3), when all have made a step (6,)."""
+    """By how many mm each view moves by itself, (S, V, 3), when all have made their steps (S, 6)."""
     if len(views) < 2:
         return np.zeros_like(own_shifts)
     steps = []
-    for view, shift in zip(views, own_shifts, strict=True):
-        own, pulled = _own_equations(view, data_variance, shift)
-        steps.append(-np.linalg.solve(own, view.hessian[0] @ shared_step + pulled)[3:])
-    return np.array(steps)
+    for number, view in enumerate(views):
+        own, pulled = _own_equations(view, data_variance, own_shifts[:, number])
+        pulled = pulled + np.einsum("sij,sj->si", view.hessian, shared_steps)
+        steps.append(-np.linalg.solve(own, pulled[..., None])[:, 3:, 0])
+    return np.stack(steps, axis=1)
 
 
 def believed(own_shifts: FloatArray) -> FloatArray:
@@ -66,13 +70,14 @@ def believed(own_shifts: FloatArray) -> FloatArray:
 
 
 def view_covariances(
-    views: Sequence[NormalEquations], data_variance: float, prior_precision: FloatArray
+    views: Sequence[NormalEquations], data_variance: float, prior_precision: FloatArray, own_shifts: FloatArray
 ) -> list[FloatArray]:
     """Covariance (6, 6) of the motion of each view: the shared one and its own together.
 
     Args:
         data_variance: of the views' equations, mm2.
         prior_precision: (6,) of the shared motion.
+        own_shifts: (V, 3) mm.
     """
     precisions = [view.hessian[0] / data_variance for view in views]
     if len(views) < 2:
@@ -81,7 +86,7 @@ def view_covariances(
     everything[:6, :6] = sum(precisions) + np.diag(prior_precision)
     for number, precision in enumerate(precisions, start=1):
         own = slice(6 * number, 6 * number + 6)
-        everything[own, own] = precision + np.diag(own_precision())
+        everything[own, own] = precision + np.diag(_precision_at(own_shifts[number - 1]))
         everything[:6, own] = everything[own, :6] = precision
     covariance = np.linalg.inv(everything)
     both = [
@@ -91,17 +96,26 @@ def view_covariances(
     return [np.asarray(part @ covariance @ part.T) for part in both]
 
 
+def _precision_at(shift: FloatArray) -> FloatArray:
+    """Inverse variances (..., 6) that pull an own motion back from a shift (..., 3): the further, the less."""
+    precision = own_precision()
+    unlikely = (shift**2 * precision[3:]).sum(axis=-1, keepdims=True)
+    turn = np.broadcast_to(precision[:3], shift.shape)
+    return np.concatenate([turn, precision[3:] / (1 + unlikely / TAIL)], axis=-1)
+
+
 def _own_equations(view: NormalEquations, data_variance: float, shift: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Hessian (6, 6) and gradient (6,) of a view's own motion, what is known of it included."""
-    weight = data_variance * own_precision()
-    return view.hessian[0] + np.diag(weight), view.gradient[0] + weight * np.concatenate([np.zeros(3), shift])
+    """Hessians (S, 6, 6) and gradients (S, 6) of a view's own motion, what is known of it included."""
+    weight = data_variance * _precision_at(shift)
+    gradient = view.gradient + weight * np.concatenate([np.zeros_like(shift), shift], axis=-1)
+    return view.hessian + weight[:, :, None] * np.eye(6), gradient
 
 
 def _without_own_motion(view: NormalEquations, data_variance: float, shift: FloatArray) -> NormalEquations:
     own, pulled = _own_equations(view, data_variance, shift)
-    taken = view.hessian[0] @ np.linalg.inv(own)
+    taken = view.hessian @ np.linalg.inv(own)
     return NormalEquations(
-        (view.hessian[0] - taken @ view.hessian[0])[None],
-        (view.gradient[0] - taken @ pulled)[None],
+        view.hessian - taken @ view.hessian,
+        view.gradient - np.einsum("sij,sj->si", taken, pulled),
         view.cost,
     )

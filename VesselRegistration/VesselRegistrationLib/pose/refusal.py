@@ -10,6 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
+from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.pose.evidence import Evidence
 from VesselRegistrationLib.pose.quality import FitQuality
 from VesselRegistrationLib.registration import LARGEST_MASK_SHARE, SMALLEST_MASK_SHARE
@@ -30,6 +33,8 @@ LEAD_OF_FOLLOWED = 0.2
 LEAST_SHARE, LEAST_ERROR_MM = 0.01, 0.05
 """Where logarithms end."""
 LARGEST_ERROR_MM = 5.0
+LARGEST_OWN_SHIFT_MM = 12.0
+"""Between two runs: what a heartbeat and a breath move vessels by, and no more."""
 SMALL_LEAD = 0.1
 
 
@@ -47,6 +52,18 @@ def unusable_view(views: Sequence[Evidence]) -> str:
                 "Choose a frame with contrast agent or lower the threshold."
             )
     return ""
+
+
+def contradiction(own_shifts: FloatArray) -> str:
+    """Why views that have moved by themselves (V, 3), mm, are not of one patient in one pose, or an empty string."""
+    most = float(np.linalg.norm(own_shifts[:, None] - own_shifts, axis=-1).max())
+    if most <= LARGEST_OWN_SHIFT_MM:
+        return ""
+    return (
+        f"The runs contradict each other: the vessels would have moved {most:.0f} mm between them "
+        f"({LARGEST_OWN_SHIFT_MM:.0f} mm at most are believed of breath and heartbeat). Check that both are of one "
+        "patient and not mirrored, and that the table's position is right, or register each run by itself."
+    )
 
 
 def trust(quality: FitQuality, expected_in_plane_mm: float) -> float:

@@ -65,11 +65,18 @@ class PoseUncertainty:
 
 
 def pose_uncertainties(
-    views: Sequence[NormalEquations], residual_mm: float, prior: Prior, pivots_lps: FloatArray
+    views: Sequence[NormalEquations],
+    residual_mm: float,
+    prior: Prior,
+    pivots_lps: FloatArray,
+    own_shifts: FloatArray,
 ) -> tuple[PoseUncertainty, ...]:
-    """The uncertainty of each view's pose, of a fit with these equations and that residual, about pivots (V, 3)."""
+    """The uncertainty of each view's pose, of a fit with these equations and that residual, about pivots (V, 3).
+
+    `own_shifts` (V, 3) mm are those by which the views have moved by themselves.
+    """
     variance = max(residual_mm, LEAST_RESIDUAL_MM) ** 2 / MEASUREMENTS
-    covariances = view_covariances(views, variance, prior.precision())
+    covariances = view_covariances(views, variance, prior.precision(), own_shifts)
     return tuple(PoseUncertainty(*both) for both in zip(covariances, pivots_lps, strict=True))
 
 
