@@ -200,7 +200,7 @@ def _unless_contradicting(model: PoseModel, result: FrameRegistration, surest: F
     if apart <= believed:
         return result
     reason = (
-        f"It contradicts {surest.run}, whose pose is surer: the model would be {apart:.0f} mm away from there "
+        f"It contradicts the surest of the runs ({surest.run}): the model would be {apart:.0f} mm away from there "
         f"({believed:.0f} mm at most are believed). Check that both runs are of one patient and not mirrored."
     )
     return dataclasses.replace(result, status=Status.REFUSED, reason=reason)

@@ -131,9 +131,10 @@ def byHand(matrix: FloatArray, before: FramePose | None) -> FramePose:
 
 
 def solvedWith(pose: FramePose, runs: tuple[str, ...]) -> FramePose:
-    """A pose with the names of the runs that it was solved on."""
-    result = dataclasses.replace(pose.result, joint=runs) if pose.result is not None else None
-    return dataclasses.replace(pose, result=result)
+    """A pose with the names of the runs that it was solved on; as it is where it was solved without the others."""
+    if pose.result is None or not pose.result.joint:
+        return pose
+    return dataclasses.replace(pose, result=dataclasses.replace(pose.result, joint=runs))
 
 
 def kept(before: FramePose | None, now: FramePose) -> FramePose:

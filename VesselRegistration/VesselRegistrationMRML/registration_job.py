@@ -161,11 +161,17 @@ def fromEntry(entry: dict[str, Any], firstFrame: int = 0) -> RegistrationResult:
         covariance=_rows(entry.get("poseCovariance")),
         pivotLps=_tuple(entry.get("posePivotLps")),
         modelToIsocenter=_rows(entry["modelToIsocenter"] or entry["affineModelToIsocenter"]),
+        joint=_several(entry.get("jointRuns", ())),
         roi=tuple(int(entry["roi"][name]) for name in ("x", "y", "width", "height")),
         ambiguityPx=_ambiguity(entry.get("ambiguity")),
         threshold=entry.get("threshold"),
         vesselShare=entry.get("vesselShare"),
     )
+
+
+def _several(runs: Sequence[str]) -> tuple[str, ...]:
+    """The runs that were solved together; none for one that was solved by itself."""
+    return tuple(runs) if len(runs) > 1 else ()
 
 
 def _sidecar(view: FrameGeometry) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class OtherRuns:
         def accept(folder: Path) -> Any:
             return self.logic.acceptTogether(self.step.parameters, folder, other)
 
-        self.step.start(arguments, accept, _("Registered together."), [other])
+        self.step.start(arguments, accept, _("Registered."), [other])
 
     def refresh(self) -> None:
         """Show which other runs there are and what stands in the way of using them."""

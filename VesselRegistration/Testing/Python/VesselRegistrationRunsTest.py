@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import slicer
 from VesselRegistrationGuiCase import SAMPLE_FRAME, VesselRegistrationGuiCase
 
 TABLE_A, TABLE_B = (4.0, 30.0, 500.0), (-6.0, 12.0, 515.0)
@@ -202,6 +203,24 @@ class VesselRegistrationRunsTest(VesselRegistrationGuiCase):
         self.choose(first)
         np.testing.assert_allclose(poseLps(self.parameters.pose), here)
         self.assertIn("Frame 1: registered", self.ui.outcomeLabel.text)
+
+    def test_a_run_without_vessels_does_not_spoil_the_other(self) -> None:
+        import numpy as np
+
+        first, second = self.loadTwoRuns()
+        pixels = slicer.util.arrayFromVolume(second)
+        pixels[:] = np.uint8(128)
+        self.choose(first)
+        self.chooseOther(second)
+        self.ui.registerTogetherButton.click()
+        self.waitFor(lambda: not self.widget.register.running, "registered")
+        result = self.widget.logic.result(self.parameters)
+        self.assertTrue(result.registered, result.reason)
+        self.assertEqual(result.joint, ())
+        self.assertIn("Solved without the other runs", self.ui.warningsLabel.text)
+        self.assertLess(self.inPlaneErrorMm(self.truePose()), 1.5)
+        self.choose(second)
+        self.assertIn("No vessels were found", self.ui.outcomeLabel.text)
 
     def test_a_pose_is_carried_through_angle_and_table_moves_with_its_error_in_the_new_view(self) -> None:
         import numpy as np

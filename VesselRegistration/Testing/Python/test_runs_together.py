@@ -73,7 +73,7 @@ def test_a_heartbeat_between_runs_is_followed_and_a_greater_distance_contradicts
     apart = registered(cases, [vessels_of(cases[0]), vessels_of(cases[1], up_mm=20)])
     refused = [result for result in apart if result.status is Status.REFUSED]
     assert len(refused) == 1
-    assert f"It contradicts {cases[0].run().name}" in refused[0].reason
+    assert f"It contradicts the surest of the runs ({cases[0].run().name})" in refused[0].reason
 
 
 def test_runs_of_which_none_can_be_registered_are_refused_together(cases: list[SimulatedCase]) -> None:
