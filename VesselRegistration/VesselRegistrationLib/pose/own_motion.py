@@ -17,7 +17,7 @@ from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.pose.residuals import NormalEquations
 
 OWN_TURN_DEG = 0.3
-OWN_SHIFT_MM = (1.0, 1.0, 2.0)
+OWN_SHIFT_MM = (1.5, 1.5, 3.0)
 """Standard deviations, about and along L, P and S, of a view's own motion: breath and heart move vessels mostly along
 the body; angles and table are read to some tenths of a degree and of a millimetre."""
 TAIL = 4.0
