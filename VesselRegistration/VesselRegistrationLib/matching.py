@@ -46,7 +46,7 @@ from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.metrics import Overlap, overlap_metrics
 from VesselSegmentationLib.preprocessing import NetworkGrid
 
-MOST_UNEXPLAINED = 0.6
+MOST_UNEXPLAINED = 0.64
 """A match that leaves more of the vessels' outline unexplained is refused."""
 POOR_DSC = 0.3
 """Below this Dice the two pictures hardly share anything: said of a match; refused where outlines cannot judge."""
