@@ -28,7 +28,7 @@ Scored = TypeVar("Scored")
 PANEL_INCHES, DOTS_PER_INCH, JPEG_QUALITY = 2.5, 100, 82
 OVERLAP_COLORS = "Yellow: vessel found. Magenta: found, but no vessel. Cyan: vessel missed."
 VESSEL_CAPTION = (
-    f"{OVERLAP_COLORS} Grad-CAM of the network's bottleneck: red where the picture speaks most for vessel.\n"
+    f"{OVERLAP_COLORS} Grad-CAM of a deep layer of the network: red where the picture speaks most for vessel.\n"
     "Simulated patients. Research use only."
 )
 ANNOTATED_CAPTION = VESSEL_CAPTION.replace("Simulated patients. ", "")

@@ -2,7 +2,7 @@
 
 Grad-CAM explains one number. For a segmentation that number is the sum of the logits over the pixels the network
 marks as vessel. Its gradient, averaged over a layer's map, weighs that map's channels; what pushes towards vessel is
-kept. Coarse by nature: the default layer has one value per 16 x 16 network pixels.
+kept. Coarse by nature: the default layer has one value per 16 x 16 network pixels. Coarser ones say less of where.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from torch import nn
 
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.preprocessing import NETWORK_SIDE, NetworkGrid
-
-DEFAULT_LAYER = "bottleneck"
 
 
 class _ForegroundLogits(nn.Module):
@@ -35,8 +33,13 @@ def _share_of_largest(attention: torch.Tensor) -> torch.Tensor:
     return attention / attention.max().clamp_min(torch.finfo(attention.dtype).tiny)
 
 
+def usual_layer(network: nn.Module) -> str:
+    """The deepest part of a DRU-Net with one value per 16 x 16 pixels."""
+    return "bottleneck" if getattr(network, "stride", 1) == 1 else "decoder.0"
+
+
 def attention_map(
-    network: nn.Module, frame: ArrayLike, layer: str = DEFAULT_LAYER, side: int = NETWORK_SIDE
+    network: nn.Module, frame: ArrayLike, layer: str | None = None, side: int = NETWORK_SIDE
 ) -> NDArray[np.float32]:
     """Attention on the frame's pixels, from 0 to 1 (the frame's largest), float32 (rows, columns).
 
@@ -44,12 +47,13 @@ def attention_map(
 
     Args:
         network: for example `VesselSegmenter.network`; a copy of it is used.
-        layer: name of one of its parts: "bottleneck", "encoder.3", "decoder.0" and so on.
+        layer: name of one of its parts: "bottleneck", "encoder.3", "decoder.0" and so on; None: the `usual_layer`.
 
     Raises InputError for an unknown layer or anything but one finite grey frame.
     """
     from monai.visualize import GradCAM
 
+    layer = layer or usual_layer(network)
     names = [name for name, _ in network.named_modules() if name]
     if layer not in names:
         blocks = [name for name in names if name.count(".") <= 1 and not name.startswith(("pool", "up"))]

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from VesselSegmentationLib.attention import attention_map
+from VesselSegmentationLib.attention import attention_map, usual_layer
 from VesselSegmentationLib.dru_net import DruNet
 from VesselSegmentationLib.errors import InputError, OutputError
 from VesselSegmentationLib.overlay import attention_overlay, grey_rgb, outline, overlap_overlay, write_png
+from VesselSegmentationLib.resources import resource_folder, segmentation_network_folder
+from VesselSegmentationLib.segmenter import VesselSegmenter
 
 
 def test_hits_are_yellow_false_positives_magenta_and_misses_cyan() -> None:
@@ -132,6 +135,19 @@ def test_attention_works_on_the_real_network_and_leaves_it_as_it_was() -> None:
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not any(module._forward_hooks for module in network.modules())
     assert all(weights.grad is None for weights in network.parameters())
+
+
+def test_the_shipped_network_looks_at_the_vessel_it_marks() -> None:
+    network = VesselSegmenter.from_folder(segmentation_network_folder()).network
+    case = resource_folder() / "SampleCase"
+    frame = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(case / "run.dcm")))[5]
+    vessels = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(case / "masks" / "frame_005.png"))) > 0
+    attention = attention_map(network, frame)
+    assert attention[vessels].mean() > 4 * attention[~vessels].mean()
+
+
+def test_the_usual_layer_has_a_value_per_16_pixels_whatever_the_stride() -> None:
+    assert [usual_layer(DruNet(4, stride=stride)) for stride in (1, 2)] == ["bottleneck", "decoder.0"]
 
 
 def test_attention_is_zero_where_nothing_is_marked() -> None:
