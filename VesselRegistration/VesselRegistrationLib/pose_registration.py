@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,20 +59,25 @@ def register_views(
     for run, frame in frames:
         run.c_arm(frame)  # raises for a frame or a geometry that is not there, before any work
     probabilities = [segment(run.frames[frame]) for run, frame in frames]
+
+    def shots(shifts: Sequence[FloatArray]) -> list[_Shot]:
+        parts = zip(frames, probabilities, shifts, strict=True)
+        return [_Shot(run, frame, probability, shift) for (run, frame), probability, shift in parts]
+
     try:
-        shifts = [_table_shift(*frames[0], *place) for place in frames]
+        placed = shots([_table_shift(*frames[0], *place) for place in frames])
     except MissingGeometryError as error:
-        return _solved_alone(model, frames, probabilities, [NO_SHIFT] * len(frames), start, roi, options, str(error))
-    together = _solved(model, frames, probabilities, shifts, start, roi, options)
+        return _solved_alone(model, shots([NO_SHIFT] * len(frames)), start, roi, options, str(error))
+    together = _solved(model, placed, start, roi, options)
     if len(frames) == 1 or together[0].status is Status.REGISTERED:
         return together
     reason = f"together they are refused. {together[0].reason}"
-    alone = _solved_alone(model, frames, probabilities, shifts, start, roi, options, reason)
+    alone = _solved_alone(model, placed, start, roi, options, reason)
     registered = [result for result in alone if result.status is Status.REGISTERED]
     if not registered:
         return together
     surest = max(registered, key=_trust)
-    return [_unless_contradicting(model, result, surest) for result in alone]
+    return [_unless_contradicting(model, shot, result, surest) for shot, result in zip(placed, alone, strict=True)]
 
 
 def register_run(
@@ -118,56 +124,57 @@ def _table_shift(first: XRayRun, first_frame: int, run: XRayRun, frame: int) -> 
     return table_shift_lps(first.geometry[first_frame], run.geometry[frame], same_run=run is first)
 
 
+@dataclass(frozen=True)
+class _Shot:
+    """A frame that is solved."""
+
+    run: XRayRun
+    frame: int
+    probability: NDArray[np.floating]
+    """Of vessel."""
+    shift: FloatArray
+    """(3,) LPS mm by which the table has moved since the frame whose start is given."""
+
+
 def _solved(
     model: PoseModel,
-    frames: Sequence[tuple[XRayRun, int]],
-    probabilities: Sequence[NDArray[np.floating]],
-    shifts: Sequence[FloatArray],
+    shots: Sequence[_Shot],
     start: FloatArray,
     roi: RegionOfInterest | None,
     options: PoseSettings,
 ) -> list[FrameRegistration]:
-    views = [
-        PoseView(run.c_arm(frame), _inside(probability, roi), shift)
-        for (run, frame), probability, shift in zip(frames, probabilities, shifts, strict=True)
-    ]
+    """All of them together."""
+    views = [PoseView(shot.run.c_arm(shot.frame), _inside(shot.probability, roi), shot.shift) for shot in shots]
     estimate = estimate_pose(model, views, start, options)
-    names = tuple(run.name for run, _ in frames)
+    names = tuple(shot.run.name for shot in shots)
     return [
         dataclasses.replace(
             _result(
                 model,
-                place,
+                (shot.run, shot.frame),
                 view,
-                probability,
+                shot.probability,
                 estimate.in_view(number),
-                carry_pose(start, NO_SHIFT, shift),
+                carry_pose(start, NO_SHIFT, shot.shift),
                 roi,
                 options,
             ),
             joint_runs=names,
         )
-        for number, (place, view, probability, shift) in enumerate(
-            zip(frames, views, probabilities, shifts, strict=True)
-        )
+        for number, (shot, view) in enumerate(zip(shots, views, strict=True))
     ]
 
 
 def _solved_alone(
     model: PoseModel,
-    frames: Sequence[tuple[XRayRun, int]],
-    probabilities: Sequence[NDArray[np.floating]],
-    shifts: Sequence[FloatArray],
+    shots: Sequence[_Shot],
     start: FloatArray,
     roi: RegionOfInterest | None,
     options: PoseSettings,
     why: str,
 ) -> list[FrameRegistration]:
-    """Each run by itself, with the reason as a warning; each from the start, carried with the table."""
-    results = [
-        _solved(model, [place], [probability], [shift], start, roi, options)[0]
-        for place, probability, shift in zip(frames, probabilities, shifts, strict=True)
-    ]
+    """Each by itself, with the reason as a warning; each from the start, carried with the table."""
+    results = [_solved(model, [shot], start, roi, options)[0] for shot in shots]
     return [_with_warning(result, f"Solved without the other runs: {why}") for result in results]
 
 
@@ -178,7 +185,9 @@ def _trust(result: FrameRegistration) -> float:
     return trust(estimate.quality, estimate.expected_in_plane_error_mm)
 
 
-def _unless_contradicting(model: PoseModel, result: FrameRegistration, surest: FrameRegistration) -> FrameRegistration:
+def _unless_contradicting(
+    model: PoseModel, shot: _Shot, result: FrameRegistration, surest: FrameRegistration
+) -> FrameRegistration:
     """A run's own result; refused where its picture would have the model elsewhere than the surest run has it."""
     if result is surest or result.status is not Status.REGISTERED:
         return result
@@ -190,8 +199,8 @@ def _unless_contradicting(model: PoseModel, result: FrameRegistration, surest: F
     apart = min(
         projection_distances_mm(
             model.centerline_lps,
-            result.pose.model_to_isocenter,
-            shifted(surest.pose.model_to_isocenter, depth * beam),
+            shifted(result.pose.model_to_isocenter, shot.shift),
+            shifted(surest.pose.model_to_isocenter, depth * beam + shot.shift),
             result.c_arm,
         ).mean()
         for depth in depths
