@@ -27,6 +27,7 @@ from VesselRegistrationLib.pose.estimation import (
     estimate_pose,
     pose_in_view,
 )
+from VesselRegistrationLib.pose.geometry_uncertainty import GeometryUncertainty
 from VesselRegistrationLib.pose.metrics import projection_distances_mm
 from VesselRegistrationLib.pose.refusal import LARGEST_OWN_SHIFT_MM, trust
 from VesselRegistrationLib.pose.rigid import shifted
@@ -135,6 +136,11 @@ class _Shot:
     shift: FloatArray
     """(3,) LPS mm by which the table has moved since the frame whose start is given."""
 
+    def view(self, roi: RegionOfInterest | None) -> PoseView:
+        """As the estimate wants it."""
+        c_arm, geometry = self.run.c_arm(self.frame), self.run.geometry[self.frame]
+        return PoseView(c_arm, _inside(self.probability, roi), self.shift, GeometryUncertainty.of(geometry, c_arm))
+
 
 def _solved(
     model: PoseModel,
@@ -144,7 +150,7 @@ def _solved(
     options: PoseSettings,
 ) -> list[FrameRegistration]:
     """All of them together."""
-    views = [PoseView(shot.run.c_arm(shot.frame), _inside(shot.probability, roi), shot.shift) for shot in shots]
+    views = [shot.view(roi) for shot in shots]
     estimate = estimate_pose(model, views, start, options)
     names = tuple(shot.run.name for shot in shots)
     return [

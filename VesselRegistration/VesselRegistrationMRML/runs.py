@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
-from VesselRegistrationLib.pose.own_motion import own_precision
+from VesselRegistrationLib.pose.geometry_uncertainty import GeometryUncertainty
+from VesselRegistrationLib.pose.own_motion import own_covariance
 from VesselRegistrationLib.pose.uncertainty import PoseUncertainty
 from VesselRegistrationLib.xray_run import carry_pose, table_shift_lps
 from VesselRegistrationMRML import geometry_node
@@ -92,14 +93,16 @@ def carriedPose(
     """A pose of another run as the pose of this run's `frame`, with the errors that it has in this view.
 
     points: of the model (N, 3), its own coordinates in LPS mm. Depth in one view is a shift in the picture of another:
-    the errors are worked out anew. Breath and heart have moved the vessels in both, which the table does not tell.
+    the errors are worked out anew. Breath and heart have moved the vessels in both, which the table does not tell,
+    and both headers may be off.
     """
     pose = carry_pose(np.array(source.modelToIsocenter), np.zeros(3), shift)
     matrix = tuple(tuple(row) for row in pose.tolist())
     errors, carried = errorsOf(source), None
     if errors is not None:
-        covariance = errors.uncertainty.covariance + np.diag(2 / own_precision())
-        uncertainty = PoseUncertainty(covariance, errors.uncertainty.pivot_lps + shift)
+        pivot = errors.uncertainty.pivot_lps + shift
+        between = 2 * own_covariance(cArm, GeometryUncertainty(), pivot)
+        uncertainty = PoseUncertainty(errors.uncertainty.covariance + between, pivot)
         atPose = points @ pose[:3, :3].T + pose[:3, 3]
         inPlane, depth = np.sqrt((uncertainty.point_errors_mm(atPose, cArm) ** 2).mean(axis=0)).tolist()
         carried = RegistrationResult(

@@ -13,6 +13,7 @@ from VesselRegistrationLib.pose.evidence import Evidence, PoseView, gather_evide
 from VesselRegistrationLib.pose.information import information
 from VesselRegistrationLib.pose.middle_lines import drawn_to_middle_lines
 from VesselRegistrationLib.pose.outline import CAPS_MM, OutlineFit, drawn_to_outlines, refine
+from VesselRegistrationLib.pose.own_motion import OwnMotions, body_shift, own_covariance
 from VesselRegistrationLib.pose.pose_model import PoseModel
 from VesselRegistrationLib.pose.prior import Prior
 from VesselRegistrationLib.pose.quality import FitQuality, fit_quality
@@ -96,8 +97,9 @@ class PoseEstimate:
     """At the table position for which shifts are 0; of several views, that of the first."""
     quality: FitQuality | None
     warnings: tuple[str, ...] = ()
-    own_shifts_lps: tuple[FloatArray, ...] = ()
-    """Of each of several views, (3,) mm by which breath, heartbeat and header shift the pose in it."""
+    own_poses: tuple[FloatArray, ...] = ()
+    """Of each of several views, the pose (4, 4) with which breath, heartbeat and header leave it, at the same table
+    position."""
     own_uncertainties: tuple[PoseUncertainty, ...] = ()
     """Of each of several views, of the pose in it."""
 
@@ -107,14 +109,14 @@ class PoseEstimate:
         return self.status is Status.REFUSED
 
     def in_view(self, number: int) -> PoseEstimate:
-        """The estimate as it holds in one of the views it is made of: with that view's own shift."""
-        if not self.own_shifts_lps:
+        """The estimate as it holds in one of the views it is made of: with that view's own motion."""
+        if not self.own_poses:
             return self
         return dataclasses.replace(
             self,
-            model_to_isocenter=shifted(self.model_to_isocenter, self.own_shifts_lps[number]),
+            model_to_isocenter=self.own_poses[number],
             uncertainty=self.own_uncertainties[number],
-            own_shifts_lps=(),
+            own_poses=(),
             own_uncertainties=(),
         )
 
@@ -160,14 +162,16 @@ def _best_fit(
     """
     prior = options.prior
     motions = sweep(model, evidence, start, prior, options.turns, options.candidates, options.seed)
-    motions, own_shifts = drawn_to_middle_lines(model, evidence, start, motions, prior)
-    drawn = drawn_to_outlines(model, evidence, start, motions, own_shifts, prior)
+    motions, own = drawn_to_middle_lines(
+        model, evidence, start, motions, _unmoved(model, evidence, start, len(motions)), prior
+    )
+    drawn = drawn_to_outlines(model, evidence, start, motions, own, prior)
 
     def told(fit: OutlineFit) -> float:
         return information(model, evidence, start, fit.in_views)
 
     best = sorted(drawn, key=told, reverse=True)[: options.refined]
-    fits = [refine(model, evidence, start, fit.parameters, prior, CAPS_MM, own_shifts=fit.own_shifts) for fit in best]
+    fits = [refine(model, evidence, start, fit.parameters, fit.own, prior, CAPS_MM) for fit in best]
     return max(fits, key=told), np.array([fit.parameters for fit in drawn])
 
 
@@ -181,10 +185,17 @@ def improve_pose(
     reason = unusable_view(evidence)
     if reason:
         return _without_fit(start, reason)
-    coarse, none = model.coarse or model, np.zeros(6)
-    near = refine(coarse, evidence, start, none, options.prior, FOLLOWED_COARSE_CAPS_MM, hides=False)
-    fit = refine(model, evidence, start, near.parameters, options.prior, FOLLOWED_CAPS_MM)
+    coarse, own = model.coarse or model, _unmoved(model, evidence, start)
+    near = refine(coarse, evidence, start, np.zeros(6), own, options.prior, FOLLOWED_COARSE_CAPS_MM, hides=False)
+    fit = refine(model, evidence, start, near.parameters, near.own, options.prior, FOLLOWED_CAPS_MM)
     return _judged(model, evidence, start, fit, options)
+
+
+def _unmoved(model: PoseModel, views: Sequence[Evidence], start: FloatArray, poses: int = 1) -> OwnMotions:
+    """No view has moved by itself yet."""
+    pivot = transform_points(start, model.pivot_lps[None])[0]
+    known = [own_covariance(view.c_arm, view.uncertainty, pivot + view.table_shift_lps) for view in views]
+    return OwnMotions.none(known, poses)
 
 
 def pose_in_view(estimate: PoseEstimate, view: PoseView) -> FloatArray:
@@ -201,20 +212,27 @@ def _judged(
     rivals: FloatArray | None = None,
 ) -> PoseEstimate:
     pivot = transform_points(start, model.pivot_lps[None])[0]
-    pose = motion_matrix(fit.parameters, pivot) @ start
-    own_shifts = fit.in_views[:, 3:] - fit.parameters[3:]
-    shifts = own_shifts + [view.table_shift_lps for view in evidence]
-    here = pivot + fit.parameters[3:]
-    there = pose_uncertainties(fit.views, fit.residual_mm, options.prior, here + shifts, own_shifts)
-    centerline = transform_points(pose, model.centerline_lps)
+    in_views = [motion_matrix(motion, pivot) @ start for motion in fit.in_views]
+    pivots = pivot + fit.in_views[:, 3:]
+    tables = np.array([view.table_shift_lps for view in evidence])
+    there = pose_uncertainties(fit.views, fit.residual_mm, options.prior, pivots + tables, fit.own)
     in_plane, depth = expected_errors_mm(
-        there, [centerline + shift for shift in shifts], [view.c_arm for view in evidence]
+        there,
+        [
+            transform_points(shifted(pose, table), model.centerline_lps)
+            for pose, table in zip(in_views, tables, strict=True)
+        ],
+        [view.c_arm for view in evidence],
     )
-    own = [PoseUncertainty(known.covariance, here + shift) for known, shift in zip(there, own_shifts, strict=True)]
+    own = [PoseUncertainty(known.covariance, here) for known, here in zip(there, pivots, strict=True)]
     quality = fit_quality(model, evidence, start, fit, options.prior, () if rivals is None else list(rivals))
-    reason = contradiction(own_shifts) or poor_fit(quality, in_plane)
+    moved = [
+        body_shift(motion[3:] - fit.parameters[3:], view.c_arm, view.uncertainty)
+        for motion, view in zip(fit.in_views, evidence, strict=True)
+    ]
+    reason = contradiction(np.array(moved)) or poor_fit(quality, in_plane)
     return PoseEstimate(
-        model_to_isocenter=pose,
+        model_to_isocenter=motion_matrix(fit.parameters, pivot) @ start,
         status=Status.REFUSED if reason else Status.REGISTERED,
         reason=reason,
         expected_in_plane_error_mm=in_plane,
@@ -223,7 +241,7 @@ def _judged(
         uncertainty=own[0],
         quality=quality,
         warnings=_excess_warnings(fit.excess_mm),
-        own_shifts_lps=tuple(own_shifts) if len(own) > 1 else (),
+        own_poses=tuple(in_views) if len(own) > 1 else (),
         own_uncertainties=tuple(own) if len(own) > 1 else (),
     )
 

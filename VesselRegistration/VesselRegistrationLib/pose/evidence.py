@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
+from VesselRegistrationLib.pose.geometry_uncertainty import GeometryUncertainty
 from VesselRegistrationLib.pose.pose_model import spread_over, tangents
 
 WORKING_SIDE = 256
@@ -30,6 +31,8 @@ class PoseView:
     """Of vessel, on the frame's pixels (rows, columns); a mask of 0 and 1 will do."""
     table_shift_lps: FloatArray = field(default_factory=lambda: np.zeros(3))
     """How far the table has moved since the pose that is asked for, (3,) mm: the model stands so much further on."""
+    uncertainty: GeometryUncertainty = GeometryUncertainty()
+    """How well the C-arm is known beside those of other views."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Evidence:
     c_arm: CArm
     """Of the working picture."""
     table_shift_lps: FloatArray
+    uncertainty: GeometryUncertainty
     pixel_mm: float
     """Of the working picture, in the plane of the isocentre."""
     mask: NDArray[np.bool_]
@@ -89,6 +93,7 @@ def gather_evidence(view: PoseView, threshold: float = 0.5) -> Evidence:
     return Evidence(
         c_arm=c_arm,
         table_shift_lps=np.asarray(view.table_shift_lps, dtype=float),
+        uncertainty=view.uncertainty,
         pixel_mm=c_arm.pixel_size_at_isocenter_mm(),
         mask=mask,
         middle=middle,

@@ -13,7 +13,7 @@ import numpy as np
 
 from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.pose.evidence import Evidence
-from VesselRegistrationLib.pose.own_motion import joined, own_steps
+from VesselRegistrationLib.pose.own_motion import OwnMotions
 from VesselRegistrationLib.pose.pose_model import PoseModel
 from VesselRegistrationLib.pose.prior import Prior, data_variance
 from VesselRegistrationLib.pose.residuals import NormalEquations, ProjectedPoints, projected, tukey
@@ -26,42 +26,44 @@ MODEL_WEIGHT = 0.3
 
 
 def drawn_to_middle_lines(
-    model: PoseModel, views: Sequence[Evidence], start: FloatArray, motions: FloatArray, prior: Prior
-) -> tuple[FloatArray, FloatArray]:
-    """Motions (S, 6) from `start` (4, 4), each improved on its own, and the views' own shifts (S, V, 3) at each."""
+    model: PoseModel,
+    views: Sequence[Evidence],
+    start: FloatArray,
+    motions: FloatArray,
+    own: OwnMotions,
+    prior: Prior,
+) -> tuple[FloatArray, OwnMotions]:
+    """Motions (S, 6) from `start` (4, 4), each improved on its own, and the views' own motions at each."""
     centerline = transform_points(start, model.centerline_lps)
     directions = model.tangents @ start[:3, :3].T
-    own_shifts = np.zeros((len(motions), len(views), 3))
     for cap in CAPS_MM:
-        seen = _equations(views, centerline, directions, motions, own_shifts, cap)
-        equations = joined(seen, data_variance(cap), own_shifts)
+        seen = _equations(views, centerline, directions, own.in_views(motions), cap)
+        equations = own.joined(seen, data_variance(cap))
         prior.add_to(equations, motions, cap)
         steps = equations.step()
-        own_shifts = own_shifts + own_steps(seen, data_variance(cap), own_shifts, steps)
+        own = own.after(seen, data_variance(cap), steps)
         motions = stepped(motions, steps)
-    return motions, own_shifts
+    return motions, own
 
 
 def _equations(
     views: Sequence[Evidence],
     centerline: FloatArray,
     directions: FloatArray,
-    parameters: FloatArray,
-    own_shifts: FloatArray,
+    in_views: FloatArray,
     cap_mm: float,
 ) -> list[NormalEquations]:
-    """Of each view."""
+    """Of each view, moved by its part of (S, V, 6)."""
     pivot = centerline.mean(axis=0)
-    turn = rotations(parameters)
-    arms = (centerline - pivot) @ np.swapaxes(turn, -1, -2)
-    turned_directions = directions @ np.swapaxes(turn, -1, -2)
     equations = []
     for number, view in enumerate(views):
-        shift = parameters[:, None, 3:] + own_shifts[:, number, None]
-        points = projected(view.c_arm, arms + pivot + shift + view.table_shift_lps, arms)
+        parameters = in_views[:, number]
+        turn = np.swapaxes(rotations(parameters), -1, -2)
+        arms = (centerline - pivot) @ turn
+        points = projected(view.c_arm, arms + pivot + parameters[:, None, 3:] + view.table_shift_lps, arms)
         own = NormalEquations.zeros(len(parameters))
         _add_model_points(own, view, points, cap_mm)
-        _add_middle_lines(own, view, points, turned_directions, cap_mm)
+        _add_middle_lines(own, view, points, directions @ turn, cap_mm)
         equations.append(own)
     return equations
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.pose.evidence import Evidence
-from VesselRegistrationLib.pose.own_motion import believed, joined, own_steps
+from VesselRegistrationLib.pose.own_motion import OwnMotions, believed, with_own
 from VesselRegistrationLib.pose.pose_model import PoseModel, spread_over
 from VesselRegistrationLib.pose.prior import Prior, data_variance
 from VesselRegistrationLib.pose.residuals import NormalEquations, ProjectedPoints, projected, tukey
@@ -45,9 +45,9 @@ class OutlineFit:
     parameters: FloatArray
     """(6,) from the start, of the pose that all views share."""
     in_views: FloatArray
-    """(V, 6) the same of each view, with what is believed of its own shift by breath, heartbeat and header."""
-    own_shifts: FloatArray
-    """(V, 3) mm, as they were found."""
+    """(V, 6) the same of each view, with what is believed of its own motion by breath, heartbeat and header."""
+    own: OwnMotions
+    """As they were found."""
     cost: float
     """Capped mean distance, mm, summed over the views."""
     explained: float
@@ -67,27 +67,27 @@ def refine(
     views: Sequence[Evidence],
     start: FloatArray,
     parameters: FloatArray,
+    own: OwnMotions,
     prior: Prior,
     caps_mm: Sequence[float] = CAPS_MM,
     hides: bool = True,
-    own_shifts: FloatArray | None = None,
 ) -> OutlineFit:
-    """Improve one motion (6,) from `start` (4, 4) and the views' own shifts (V, 3); `hides` as in `rim_points`."""
-    own_shifts = np.zeros((len(views), 3)) if own_shifts is None else own_shifts
+    """Improve one motion (6,) from `start` (4, 4) and the views' own ones; `hides` as in `rim_points`."""
     excess = np.zeros(len(views))
     for cap in caps_mm:
-        seen, _, excess = _equations(model, views, start, _of_views(parameters, own_shifts), excess, cap, hides)
-        equations = joined(seen, data_variance(cap), own_shifts[None])
+        in_views = own.in_views(parameters[None])[0]
+        seen, _, excess = _equations(model, views, start, in_views, excess, cap, hides)
+        equations = own.joined(seen, data_variance(cap))
         prior.add_to(equations, parameters[None], cap)
         step = equations.step()
-        own_shifts = own_shifts + own_steps(seen, data_variance(cap), own_shifts[None], step)[0]
+        own = own.after(seen, data_variance(cap), step)
         parameters = stepped(parameters[None], step)[0]
-    in_views = _of_views(parameters, believed(own_shifts))
+    in_views = with_own(parameters[None], believed(own.motions[0])[None])[0]
     seen, shares, excess = _equations(model, views, start, in_views, excess, caps_mm[-1], hides)
     return OutlineFit(
         parameters=parameters,
         in_views=in_views,
-        own_shifts=own_shifts,
+        own=own,
         cost=float(sum(view.cost[0] for view in seen)),
         explained=float(np.min(shares[:, 0])),
         covered=float(np.min(shares[:, 1])),
@@ -102,18 +102,18 @@ def drawn_to_outlines(
     views: Sequence[Evidence],
     start: FloatArray,
     motions: FloatArray,
-    own_shifts: FloatArray,
+    own: OwnMotions,
     prior: Prior,
 ) -> list[OutlineFit]:
-    """Motions (S, 6) with own shifts (S, V, 3), each improved by the outlines of the model with few triangles, quickly.
+    """Motions (S, 6) with own ones, each improved by the outlines of the model with few triangles, quickly.
 
     What the centreline is for thin trees: a wide vessel's middle line, partly filled or crossed by others, is not where
     its centreline projects.
     """
     coarse = model.coarse or model
     return [
-        refine(coarse, views, start, motion, prior, COARSE_CAPS_MM, hides=False, own_shifts=own)
-        for motion, own in zip(motions, own_shifts, strict=True)
+        refine(coarse, views, start, motion, own.of_pose(number), prior, COARSE_CAPS_MM, hides=False)
+        for number, motion in enumerate(motions)
     ]
 
 
@@ -147,11 +147,6 @@ def rim_points(
     covered = silhouette(transform_points(pose, model.model.points_lps), model.model.triangles, c_arm)
     core = binary_erosion(covered, np.ones((3, 3)), border_value=1)
     return rim[chosen], ~core[cells[:, 1], cells[:, 0]]
-
-
-def _of_views(parameters: FloatArray, own_shifts: FloatArray) -> FloatArray:
-    """A motion (6,) with the views' own shifts (V, 3): (V, 6)."""
-    return np.asarray(parameters + np.hstack([np.zeros_like(own_shifts), own_shifts]))
 
 
 def _equations(

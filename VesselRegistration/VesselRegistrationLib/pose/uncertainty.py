@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
-from VesselRegistrationLib.pose.own_motion import view_covariances
+from VesselRegistrationLib.pose.own_motion import OwnMotions
 from VesselRegistrationLib.pose.prior import Prior
 from VesselRegistrationLib.pose.residuals import NormalEquations
 
@@ -69,14 +69,14 @@ def pose_uncertainties(
     residual_mm: float,
     prior: Prior,
     pivots_lps: FloatArray,
-    own_shifts: FloatArray,
+    own: OwnMotions,
 ) -> tuple[PoseUncertainty, ...]:
     """The uncertainty of each view's pose, of a fit with these equations and that residual, about pivots (V, 3).
 
-    `own_shifts` (V, 3) mm are those by which the views have moved by themselves.
+    `own`: by how much the views have moved by themselves.
     """
     variance = max(residual_mm, LEAST_RESIDUAL_MM) ** 2 / MEASUREMENTS
-    covariances = view_covariances(views, variance, prior.precision(), own_shifts)
+    covariances = own.covariances(views, variance, prior.precision())
     return tuple(PoseUncertainty(*both) for both in zip(covariances, pivots_lps, strict=True))
 
 
