@@ -102,9 +102,11 @@ def test_a_wrong_angle_turns_the_model_about_the_isocenter_and_a_wrong_distance_
     np.testing.assert_allclose(across[3:, 3:] @ beam, 0, atol=1e-9)
 
 
-def geometry(angle: float | None, spacing: float | None, table: float | None = None) -> FrameGeometry:
+def geometry(
+    angle: float | None, spacing: float | None, table: float | None = None, origin: Origin = Origin.FALLBACK
+) -> FrameGeometry:
     def value(number: float | tuple[float, ...], uncertainty: float | None) -> Sourced:
-        return Sourced(number, "", Origin.HEADER, "", uncertainty)
+        return Sourced(number, "", origin, "", uncertainty)
 
     return FrameGeometry(
         primary_angle=value(10.0, angle),
@@ -123,6 +125,7 @@ def test_a_header_s_uncertainties_count_as_far_as_runs_differ_in_them_and_usual_
     assert known.angle_deg == pytest.approx(1.4)
     assert known.across_mm == pytest.approx(1.0)
     assert known.along_mm == pytest.approx(0.1 * 0.025 * 750)
+    assert GeometryUncertainty.of(geometry(4.0, 0.03, origin=Origin.HEADER), FRONT).along_mm == 0
 
 
 def test_of_shifts_those_are_believed_that_outlines_alone_cannot_be_off_by() -> None:

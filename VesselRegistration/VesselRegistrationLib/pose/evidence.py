@@ -20,6 +20,11 @@ SMALLEST_PIECE_PX = 16
 SMALLEST_PIECE_SHARE = 0.02
 """Pieces of the mask that cover fewer pixels, or less of the whole mask, are taken for noise."""
 EDGE_POINTS = 700
+SLOPE_BLUR_PX = 1.0
+SURE_SLOPE = 0.3
+"""Fall of the probability per pixel, so blurred, at the outline of a vessel whose border is sure."""
+LEAST_SURE = 0.3
+"""Weight of an outline where the probability hardly falls."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,10 @@ class Evidence:
     """(K, 2) points on the outlines, between pixels."""
     edge_normals: FloatArray
     """(K, 2) unit vectors out of the vessels."""
+    edge_weights: FloatArray
+    """(K,) from 0 to 1: how sure the network is of where the outline runs."""
+    sureness: NDArray[np.float32]
+    """(rows, columns): the same of the nearest point of the outlines."""
     foreground_share: float
     """Share of the frame that is vessel, before noise was taken out."""
 
@@ -90,6 +99,8 @@ def gather_evidence(view: PoseView, threshold: float = 0.5) -> Evidence:
     along = tangents(middle) if len(middle) else middle
     distance, slope = _signed_distance(mask)
     edge, normals = _edge_points(mask, distance, slope)
+    sureness = _sureness(probability, mask)
+    cells = np.clip(np.rint(edge).astype(int), 0, (mask.shape[1] - 1, mask.shape[0] - 1))
     return Evidence(
         c_arm=c_arm,
         table_shift_lps=np.asarray(view.table_shift_lps, dtype=float),
@@ -103,6 +114,8 @@ def gather_evidence(view: PoseView, threshold: float = 0.5) -> Evidence:
         slope=slope,
         edge=edge,
         edge_normals=normals,
+        edge_weights=np.asarray(sureness[cells[:, 1], cells[:, 0]], dtype=float),
+        sureness=sureness,
         foreground_share=share,
     )
 
@@ -139,6 +152,22 @@ def _signed_distance(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDAr
     distance = np.asarray(gaussian_filter(outside - inside - np.sign(outside - inside) * 0.5, 0.5), dtype=np.float32)
     down, right = np.gradient(distance)
     return distance, np.stack([right, down])
+
+
+def _sureness(probability: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """From `LEAST_SURE` to 1, (rows, columns): how steeply the probability falls at the nearest point of the outline.
+
+    A network that is sure falls from vessel to none within two pixels; what it guesses of a wide, faint vessel fades
+    out, and the threshold might have put the outline elsewhere.
+    """
+    from scipy.ndimage import binary_erosion, distance_transform_edt, gaussian_gradient_magnitude
+
+    rim = mask & ~binary_erosion(mask, border_value=1)
+    if not rim.any():
+        return np.ones(mask.shape, dtype=np.float32)
+    steep = gaussian_gradient_magnitude(probability, SLOPE_BLUR_PX)
+    at = distance_transform_edt(~rim, return_distances=False, return_indices=True)
+    return np.asarray(np.clip(steep[at[0], at[1]] / SURE_SLOPE, LEAST_SURE, 1), dtype=np.float32)
 
 
 def _edge_points(

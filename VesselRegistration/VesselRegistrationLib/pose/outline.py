@@ -202,10 +202,10 @@ def _add_model_outline(
     places = seen.pixels[0].T[::-1]
     distance = map_coordinates(view.distance, places, order=1) * view.pixel_mm - excess_mm
     slope = np.stack([map_coordinates(part, places, order=1) for part in view.slope], axis=-1)
-    weight = MODEL_WEIGHT / len(distance)
-    equations.cost += weight * np.minimum(np.abs(distance), cap_mm).sum()
+    weight = MODEL_WEIGHT / len(distance) * map_coordinates(view.sureness, places, order=0)
+    equations.cost += (weight * np.minimum(np.abs(distance), cap_mm)).sum()
     slopes = _with_excess(seen.motion_slopes(slope[None]) * view.pixel_mm)
-    equations.add(slopes, distance[None], weight * tukey(distance, cap_mm)[None])
+    equations.add(slopes, distance[None], (weight * tukey(distance, cap_mm))[None])
     return float((np.abs(distance) < NEAR_MM).mean())
 
 
@@ -227,7 +227,7 @@ def _add_vessel_outline(
     index, normals = nearest[near], view.edge_normals[near]
     residuals = ((seen.pixels[0, index] - wider[near]) * normals).sum(-1) * view.pixel_mm
     chosen = _chosen(seen, index)
-    weights = tukey(distance[near], reach) / len(view.edge)
+    weights = tukey(distance[near], reach) / len(view.edge) * view.edge_weights[near]
     slopes = _with_excess(chosen.motion_slopes(normals[None]) * view.pixel_mm)
     equations.add(slopes, residuals[None], weights[None])
     return explained, float(np.average(residuals**2, weights=weights + 1e-12))
