@@ -225,8 +225,8 @@ def _check_pictures(moving: NDArray[np.bool_], vessels: NDArray[np.generic], roi
         raise InputError(f"The region of interest {roi} holds no part of the projected model. Move it onto the model.")
     if not (np.asarray(vessels) >= 0.5).any():
         raise InputError(
-            "The vessel mask is empty: no vessel was found in this frame. Choose a frame with contrast agent, "
-            "a lower threshold, or give a mask."
+            "The vessel mask is empty: no vessel was found in this frame. Choose a frame in which vessels are dark "
+            "with contrast agent, a lower threshold, or give a mask."
         )
 
 

@@ -201,8 +201,8 @@ def _unusable(vessels: BoolArray) -> str:
     share = float(vessels.mean())
     if share < SMALLEST_MASK_SHARE:
         return (
-            f"No vessels were found: the mask covers {share:.3%} of the frame. Choose a frame with contrast agent "
-            "or lower the threshold."
+            f"No vessels were found: the mask covers {share:.3%} of the frame. Choose a frame in which "
+            "vessels are dark with contrast agent, or lower the threshold."
         )
     if share > LARGEST_MASK_SHARE:
         return f"The vessel mask covers {share:.0%} of the frame, so it is not a vessel tree. Raise the threshold."

@@ -49,7 +49,7 @@ def unusable_view(views: Sequence[Evidence]) -> str:
         if view.foreground_share < SMALLEST_MASK_SHARE or view.is_empty:
             return (
                 f"No vessels were found: the mask covers {view.foreground_share:.3%} of the frame. "
-                "Choose a frame with contrast agent or lower the threshold."
+                "Choose a frame in which vessels are dark with contrast agent, or lower the threshold."
             )
     return ""
 
