@@ -19,7 +19,7 @@ from VesselRegistrationLib.pose.estimation import (
     pose_in_view,
 )
 from VesselRegistrationLib.pose.geometry_uncertainty import GeometryUncertainty
-from VesselRegistrationLib.pose.own_motion import OWN_SHIFT_MM, believed, own_covariance
+from VesselRegistrationLib.pose.own_motion import OWN_SHIFT_MM, OwnMotions, own_covariance
 from VesselRegistrationLib.projection import project_model, transform_points
 from VesselRegistrationLib.simulation.cases import SimulatedCase, simulate_runs
 from VesselRegistrationLib.xray_run import FrameGeometry, Origin, Sourced
@@ -129,5 +129,5 @@ def test_a_header_s_uncertainties_count_as_far_as_runs_differ_in_them_and_usual_
 
 
 def test_of_shifts_those_are_believed_that_outlines_alone_cannot_be_off_by() -> None:
-    own = np.array([[0.01, 0.0, 0.0, 0.6, -1.0, 5.0]])
-    np.testing.assert_allclose(believed(own), [[0.01, 0.0, 0.0, 0.0, -0.6, 5.0]])
+    own = OwnMotions(np.eye(6)[None], np.array([[[0.01, 0.0, 0.0, 0.6, -1.0, 5.0]]]))
+    np.testing.assert_allclose(own.believed().motions, [[[0.01, 0.0, 0.0, 0.0, -0.6, 5.0]]])

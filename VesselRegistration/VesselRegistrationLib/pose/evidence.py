@@ -160,9 +160,9 @@ def _sureness(probability: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDAr
     A network that is sure falls from vessel to none within two pixels; what it guesses of a wide, faint vessel fades
     out, and the threshold might have put the outline elsewhere.
     """
-    from scipy.ndimage import binary_erosion, distance_transform_edt, gaussian_gradient_magnitude
+    from scipy.ndimage import distance_transform_edt, gaussian_gradient_magnitude
 
-    rim = mask & ~binary_erosion(mask, border_value=1)
+    rim = _rim(mask)
     if not rim.any():
         return np.ones(mask.shape, dtype=np.float32)
     steep = gaussian_gradient_magnitude(probability, SLOPE_BLUR_PX)
@@ -174,12 +174,17 @@ def _edge_points(
     mask: NDArray[np.bool_], distance: NDArray[np.float32], slope: NDArray[np.float32]
 ) -> tuple[FloatArray, FloatArray]:
     """Points (K, 2) on the outline and unit vectors (K, 2) out of it; the picture's border is no outline."""
-    from scipy.ndimage import binary_erosion
-
-    rows, columns = np.nonzero(mask & ~binary_erosion(mask, border_value=1))
+    rows, columns = np.nonzero(_rim(mask))
     chosen = spread_over(len(rows), EDGE_POINTS)
     rows, columns = rows[chosen], columns[chosen]
     normals = slope[:, rows, columns].T.astype(float)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
     pixels = np.stack([columns, rows], axis=1) - normals * distance[rows, columns, None]
     return np.asarray(pixels), normals
+
+
+def _rim(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The outermost pixels of the vessels; those at the picture's border are none."""
+    from scipy.ndimage import binary_erosion
+
+    return np.asarray(mask & ~binary_erosion(mask, border_value=1))

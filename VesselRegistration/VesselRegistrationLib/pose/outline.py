@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.pose.evidence import Evidence
-from VesselRegistrationLib.pose.own_motion import OwnMotions, believed, with_own
+from VesselRegistrationLib.pose.own_motion import OwnMotions
 from VesselRegistrationLib.pose.pose_model import PoseModel, spread_over
 from VesselRegistrationLib.pose.prior import Prior, data_variance
 from VesselRegistrationLib.pose.residuals import NormalEquations, ProjectedPoints, projected, tukey
@@ -82,7 +82,7 @@ def refine(
         step = equations.step()
         own = own.after(seen, data_variance(cap), step)
         parameters = stepped(parameters[None], step)[0]
-    in_views = with_own(parameters[None], believed(own.motions[0])[None])[0]
+    in_views = own.believed().in_views(parameters[None])[0]
     seen, shares, excess = _equations(model, views, start, in_views, excess, caps_mm[-1], hides)
     return OutlineFit(
         parameters=parameters,

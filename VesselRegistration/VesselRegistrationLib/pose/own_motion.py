@@ -70,7 +70,19 @@ class OwnMotions:
 
     def in_views(self, shared: FloatArray) -> FloatArray:
         """Motions (S, V, 6) of the views where they share motions (S, 6)."""
-        return with_own(shared, self.motions)
+        moved = stepped(np.repeat(shared, len(self.known), axis=0), self.motions.reshape(-1, 6))
+        return moved.reshape(self.motions.shape)
+
+    def believed(self) -> OwnMotions:
+        """What is kept in the end: the motions of vessels that moved, not those of outlines that are off.
+
+        All turns; of shifts none up to `BIAS_MM`, all from twice as much, and in between ever more (firm shrinkage, Gao
+        and Bruce 1997).
+        """
+        turns, shifts = self.motions[..., :3], self.motions[..., 3:]
+        size = np.abs(shifts)
+        kept = np.sign(shifts) * np.where(size < 2 * BIAS_MM, 2 * np.maximum(size - BIAS_MM, 0), size)
+        return OwnMotions(self.known, np.concatenate([turns, kept], axis=-1))
 
     def joined(self, views: Sequence[NormalEquations], data_variance: float) -> NormalEquations:
         """Equations of the motions (S) that all views share; a single view has no other to contradict.
@@ -136,20 +148,3 @@ class OwnMotions:
         """Hessians (S, 6, 6) and gradients (S, 6) of a view's own motion, what is known of it included."""
         weight = data_variance * self._precision(number)
         return view.hessian + weight, view.gradient + np.einsum("sij,sj->si", weight, self.motions[:, number])
-
-
-def with_own(shared: FloatArray, own: FloatArray) -> FloatArray:
-    """Motions (S, V, 6) of views that share motions (S, 6) and have own ones (S, V, 6)."""
-    views = own.shape[1]
-    return stepped(np.repeat(shared, views, axis=0), own.reshape(-1, 6)).reshape(own.shape)
-
-
-def believed(own: FloatArray) -> FloatArray:
-    """What is kept of own motions (V, 6) in the end: those of vessels that moved, not those of outlines that are off.
-
-    All turns; of shifts none up to `BIAS_MM`, all from twice as much, and in between ever more (firm shrinkage, Gao
-    and Bruce 1997).
-    """
-    size = np.abs(own[:, 3:])
-    kept = np.sign(own[:, 3:]) * np.where(size < 2 * BIAS_MM, 2 * np.maximum(size - BIAS_MM, 0), size)
-    return np.hstack([own[:, :3], kept])
