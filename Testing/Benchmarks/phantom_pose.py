@@ -36,7 +36,6 @@ from VesselRegistrationLib.pose.estimation import (
     pose_in_view,
 )
 from VesselRegistrationLib.pose.evidence import gather_evidence
-from VesselRegistrationLib.pose.geometry_uncertainty import GeometryUncertainty
 from VesselRegistrationLib.pose.metrics import projection_distances_mm, target_errors_mm
 from VesselRegistrationLib.pose.rigid import motion_matrix
 from VesselRegistrationLib.projection import silhouette, transform_points
@@ -63,8 +62,7 @@ class Shot:
         """The view, the pose asked for being that of the first one."""
         geometry, other = first.run.geometry[first.frame], self.run.geometry[self.frame]
         shift = np.zeros(3) if self is first else table_shift_lps(geometry, other, same_run=False)
-        c_arm = self.run.c_arm(self.frame)
-        return PoseView(c_arm, self.probability, shift, GeometryUncertainty.of(other, c_arm))
+        return PoseView.of_frame(self.run, self.frame, self.probability, shift)
 
 
 def main() -> None:

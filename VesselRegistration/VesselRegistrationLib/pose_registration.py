@@ -27,7 +27,6 @@ from VesselRegistrationLib.pose.estimation import (
     estimate_pose,
     pose_in_view,
 )
-from VesselRegistrationLib.pose.geometry_uncertainty import GeometryUncertainty
 from VesselRegistrationLib.pose.metrics import projection_distances_mm
 from VesselRegistrationLib.pose.refusal import LARGEST_OWN_SHIFT_MM, trust
 from VesselRegistrationLib.pose.rigid import shifted
@@ -106,7 +105,7 @@ def register_run(
     except MissingGeometryError:
         shifts = [NO_SHIFT for _ in places]
     views = [
-        PoseView(run.c_arm(frame), _inside(probability, roi), shift)
+        PoseView.of_frame(run, frame, _inside(probability, roi), shift)
         for (_, frame), probability, shift in zip(places, probabilities, shifts, strict=True)
     ]
     followed = (lambda done, _: progress(run.frame_count + done, total)) if progress else None
@@ -138,8 +137,7 @@ class _Shot:
 
     def view(self, roi: RegionOfInterest | None) -> PoseView:
         """As the estimate wants it."""
-        c_arm, geometry = self.run.c_arm(self.frame), self.run.geometry[self.frame]
-        return PoseView(c_arm, _inside(self.probability, roi), self.shift, GeometryUncertainty.of(geometry, c_arm))
+        return PoseView.of_frame(self.run, self.frame, _inside(self.probability, roi), self.shift)
 
 
 def _solved(

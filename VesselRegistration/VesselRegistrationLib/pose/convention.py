@@ -176,7 +176,7 @@ def _views(
     except MissingGeometryError:
         shifts, related = [np.zeros(3) for _ in frames], False
     views = [
-        PoseView(run.c_arm(frame), reading.picture(probability), shift)
+        PoseView.of_frame(run, frame, reading.picture(probability), shift)
         for run, (_, frame), probability, shift in zip(runs, frames, probabilities, shifts, strict=True)
     ]
     return views, related

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.pose.geometry_uncertainty import GeometryUncertainty
 from VesselRegistrationLib.pose.pose_model import spread_over, tangents
+from VesselRegistrationLib.xray_run import XRayRun
 
 WORKING_SIDE = 256
 SMALLEST_PIECE_PX = 16
@@ -38,6 +39,14 @@ class PoseView:
     """How far the table has moved since the pose that is asked for, (3,) mm: the model stands so much further on."""
     uncertainty: GeometryUncertainty = GeometryUncertainty()
     """How well the C-arm is known beside those of other views."""
+
+    @classmethod
+    def of_frame(
+        cls, run: XRayRun, frame: int, probability: NDArray[np.floating], table_shift_lps: FloatArray
+    ) -> PoseView:
+        """A run's frame, as sure of its C-arm as its header lets one be. Raises what `XRayRun.c_arm` does."""
+        c_arm = run.c_arm(frame)
+        return cls(c_arm, probability, table_shift_lps, GeometryUncertainty.of(run.geometry[frame], c_arm))
 
 
 @dataclass(frozen=True)
