@@ -2,7 +2,7 @@
 
 Pillow decodes the first three, SimpleITK the last two. The geometry comes from `<name>.geometry.json` beside the
 picture (see `geometry_overrides`) and from arguments. A picture's own resolution says nothing about the detector and is
-not used. Brightness is taken as shown: vessels with contrast must be dark.
+not used. Brightness is taken as shown.
 """
 
 from __future__ import annotations

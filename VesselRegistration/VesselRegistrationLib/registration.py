@@ -34,6 +34,7 @@ Segment = Callable[[NDArray[np.generic]], NDArray[np.floating]]
 SMALLEST_MASK_SHARE = 0.0005
 LARGEST_MASK_SHARE = 0.5
 """Masks that cover less or more of the frame than this hold no vessel tree: empty, or flooded."""
+BRIGHT_VESSELS = 'If vessels are bright in it, say so (--bright-vessels; "Vessels are bright" in the module).'
 ROI_MARGIN = 0.05
 """Margin of the automatic region of interest, as a share of the model's extent."""
 
@@ -202,7 +203,7 @@ def _unusable(vessels: BoolArray) -> str:
     if share < SMALLEST_MASK_SHARE:
         return (
             f"No vessels were found: the mask covers {share:.3%} of the frame. Choose a frame in which "
-            "vessels are dark with contrast agent, or lower the threshold."
+            f"vessels are dark with contrast agent, or lower the threshold. {BRIGHT_VESSELS}"
         )
     if share > LARGEST_MASK_SHARE:
         return f"The vessel mask covers {share:.0%} of the frame, so it is not a vessel tree. Raise the threshold."

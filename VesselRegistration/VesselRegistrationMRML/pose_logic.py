@@ -127,7 +127,7 @@ class PoseLogic:
         first = 0 if allFrames else frame
         job = parts.registration_job.Job(
             model=model,
-            frames=run_nodes.runPixels(p.xray) if allFrames else run_nodes.framePixels(p.xray, frame)[None],
+            frames=run_nodes.framesToSegment(p.xray, None if allFrames else frame),
             firstFrame=first,
             geometry=self.geometryOf(p),
             startLps=self._carried(p, self._registrationStart(p), frame, first),

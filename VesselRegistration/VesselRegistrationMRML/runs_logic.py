@@ -120,7 +120,7 @@ class RunsLogic:
         frame, otherFrame = self.frame(p), run_nodes.shownFrame(other)
         job = parts.registration_job.Job(
             model=model,
-            frames=run_nodes.framePixels(p.xray, frame)[None],
+            frames=run_nodes.framesToSegment(p.xray, frame),
             firstFrame=frame,
             geometry=self.geometryOf(p),
             startLps=self._carried(p, self._registrationStart(p), frame, frame),
@@ -130,7 +130,7 @@ class RunsLogic:
             method=Method.POSE.value,
             steps=p.improvementSteps,
             other=parts.registration_job.OtherRun(
-                run_nodes.framePixels(other, otherFrame),
+                run_nodes.framesToSegment(other, otherFrame)[0],
                 otherFrame,
                 parts.geometry_node.load(parts.geometry_node.nodeOf(other)),
             ),

@@ -17,6 +17,7 @@ class VesselsStep(JobStep):
 
     def connectWidgets(self) -> None:
         self.ui.segmentButton.connect("clicked()", self.segmentOrCancel)
+        self.ui.brightVesselsCheckBox.connect("clicked(bool)", self.onBrightVessels)
         self._segmenter: Any = None
 
     @property
@@ -51,8 +52,18 @@ class VesselsStep(JobStep):
         self.startJob(arguments, accept, [volume])
         self.refresh()
 
+    def onBrightVessels(self, areBright: bool) -> None:
+        """The user says how the vessels of this run look."""
+        from VesselSegmentationMRML.run_nodes import setVesselsAreBright
+
+        self.attempt(lambda: setVesselsAreBright(self.parameters.xray, areBright))
+
     def refresh(self) -> None:
+        from VesselSegmentationMRML.run_nodes import vesselsAreBright
+
         parameters = self.parameters
+        self.ui.brightVesselsCheckBox.enabled = parameters.xray is not None
+        self.ui.brightVesselsCheckBox.checked = bool(parameters.xray and vesselsAreBright(parameters.xray))
         problem = "" if parameters.xray else _("Load an X-ray run first (step 1)")
         explain(
             self.ui.segmentButton,

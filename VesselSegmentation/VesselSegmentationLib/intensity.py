@@ -11,8 +11,8 @@ A shutter is told from the frame's histogram and its outermost pixels, by either
                  border; bright heaps are no shutters but the background of subtracted pictures
 It is believed only if it leaves at least 10 % of the frame.
 
-Vessels are expected to be darker than their surroundings (contrast
-agent, MONOCHROME2).
+Vessels are expected to be darker than their surroundings (contrast agent, MONOCHROME2); `turned_around` makes such
+pictures of those in which they are brighter.
 """
 
 from __future__ import annotations
@@ -37,6 +37,14 @@ SMALLEST_DEVIATION = 0.02
 """Frames flatter than this share of their window are not blown up to noise."""
 CONSTANT = 1e-5
 """A range smaller than this share of the largest value is rounding, not contrast."""
+
+
+def turned_around(frames: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Dark for bright, in the same type and within the same range: frames (F, rows, columns) of one run, or one."""
+    if not frames.size:
+        return frames
+    lowest, highest = frames.min(), frames.max()
+    return np.asarray(highest - (frames - lowest), dtype=frames.dtype)
 
 
 def _edge(image: NDArray[np.generic]) -> NDArray[np.generic]:

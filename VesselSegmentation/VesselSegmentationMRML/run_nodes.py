@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 VOLUME_CLASS = "vtkMRMLScalarVolumeNode"
 BROWSER_CLASS = "vtkMRMLSequenceBrowserNode"
+BRIGHT_ATTRIBUTE = "VesselSegmentation.VesselsAreBright"
 
 
 def createRun(
@@ -147,6 +148,28 @@ def runPixels(volumeNode: Any) -> np.ndarray:
     return np.stack([_scalars(sequence.GetNthDataNode(index))[0] for index in range(sequence.GetNumberOfDataNodes())])
 
 
+def vesselsAreBright(volumeNode: Any) -> bool:
+    """Whether the user said that vessels are brighter than what surrounds them in this run."""
+    return (sequenceOf(volumeNode) or volumeNode).GetAttribute(BRIGHT_ATTRIBUTE) is not None
+
+
+def setVesselsAreBright(volumeNode: Any, areBright: bool) -> None:
+    """Keep with the run, and in its scene, whether its vessels are bright. The picture stays as it is."""
+    keeper = sequenceOf(volumeNode) or volumeNode
+    if areBright:
+        keeper.SetAttribute(BRIGHT_ATTRIBUTE, "1")
+    else:
+        keeper.RemoveAttribute(BRIGHT_ATTRIBUTE)
+
+
+def framesToSegment(volumeNode: Any, index: int | None = None) -> np.ndarray:
+    """A frame, or with None all of them, as the network expects them: (F, rows, columns), vessels dark."""
+    from VesselSegmentationLib.intensity import turned_around
+
+    frames = runPixels(volumeNode) if index is None else framePixels(volumeNode, index)[None]
+    return turned_around(frames) if vesselsAreBright(volumeNode) else frames
+
+
 def ensureRun(volumeNode: Any, frameTimesMs: Any = None) -> Any:
     """The node itself when it is one picture or a browser's proxy; of several slices, a new run with one frame each.
 
@@ -158,6 +181,7 @@ def ensureRun(volumeNode: Any, frameTimesMs: Any = None) -> Any:
     run = createRun(runPixels(volumeNode), volumeNode.GetName(), volumeNode.GetScene(), frameTimesMs)
     for attribute in volumeNode.GetAttributeNames() or ():
         run.SetAttribute(attribute, volumeNode.GetAttribute(attribute))
+    setVesselsAreBright(run, vesselsAreBright(volumeNode))
     return run
 
 

@@ -277,8 +277,8 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
     def _frames(self, volumeNode: Any, allFrames: bool) -> tuple[np.ndarray, list[int]]:
         shown = run_nodes.shownFrame(volumeNode)
         if allFrames:
-            return run_nodes.runPixels(volumeNode), list(range(run_nodes.frameCount(volumeNode)))
-        return run_nodes.framePixels(volumeNode, shown)[None], [shown]
+            return run_nodes.framesToSegment(volumeNode), list(range(run_nodes.frameCount(volumeNode)))
+        return run_nodes.framesToSegment(volumeNode, shown), [shown]
 
     def _results(self, volumeNode: Any, folder: Path | str) -> tuple[dict[str, np.ndarray], list[int]]:
         """Arrays by kind, one entry per frame, and the numbers of the frames."""

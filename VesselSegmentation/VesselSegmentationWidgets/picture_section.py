@@ -19,6 +19,7 @@ class PictureSection(Section):
         self._run: Any = None
         self.ui.sampleButton.connect("clicked()", self.loadSample)
         self.ui.frameSlider.connect("valueChanged(double)", self.onFrameSlider)
+        self.ui.brightVesselsCheckBox.connect("clicked(bool)", self.onBrightVessels)
 
     def loadSample(self) -> None:
         """Load the sample case's run and choose it."""
@@ -38,6 +39,10 @@ class PictureSection(Section):
 
         self.attempt(show)
 
+    def onBrightVessels(self, areBright: bool) -> None:
+        """The user says how the vessels of this run look."""
+        self.attempt(lambda: run_nodes.setVesselsAreBright(self.parameters.xray, areBright))
+
     def refresh(self) -> None:
         run = self.parameters.xray
         self.panel.observeBrowser(run_nodes.browserOf(run) if run else None)
@@ -46,6 +51,8 @@ class PictureSection(Section):
         slider = self.ui.frameSlider
         slider.maximum = max(count, 1)
         slider.enabled = count > 1
+        self.ui.brightVesselsCheckBox.enabled = run is not None
+        self.ui.brightVesselsCheckBox.checked = run is not None and run_nodes.vesselsAreBright(run)
         if run is not None:
             slider.value = run_nodes.shownFrame(run) + 1
         text, tone = "", Tone.NEUTRAL

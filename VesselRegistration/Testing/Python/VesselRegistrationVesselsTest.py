@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from unittest import mock
 
 import slicer
@@ -27,6 +28,28 @@ class VesselRegistrationVesselsTest(VesselRegistrationGuiCase):
         found, truth = vesselMask(self.parameters.segmentation, self.parameters.xray), self.truthMask()
         self.assertGreater(2 * (found & truth).sum() / (found.sum() + truth.sum()), 0.6)
         self.assertEqual(self.ui.segmentationSelector.currentNode(), self.parameters.segmentation)
+
+    def test_bright_vessels_are_said_here_too_and_reach_both_networks(self) -> None:
+        import numpy as np
+        import SimpleITK
+
+        from VesselRegistrationMRML.registration_job import RUN_NAME
+        from VesselSegmentationMRML import run_nodes
+
+        run, frame = self.parameters.xray, run_nodes.shownFrame(self.parameters.xray)
+        dark = run_nodes.framePixels(run, frame)
+        self.ui.brightVesselsCheckBox.click()
+        self.assertTrue(run_nodes.vesselsAreBright(run))
+        folder = Path(slicer.util.tempDirectory())
+        self.widget.vessels.segmenter.segmentationArguments(run, folder, allFrames=False, threshold=0.5)
+        turned = dark.max() - (dark - dark.min())
+        np.testing.assert_array_equal(np.load(folder / "frames.npy")[0], turned)
+        self.widget.logic.registrationArguments(self.parameters, folder)
+        registered = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(folder / f"{RUN_NAME}.nrrd")))
+        np.testing.assert_array_equal(registered[0], turned)
+        self.assertFalse((run_nodes.framePixels(run, frame) != dark).any())
+        self.ui.brightVesselsCheckBox.click()
+        self.assertFalse(run_nodes.vesselsAreBright(run))
 
     def test_a_job_that_is_cancelled_leaves_everything_as_it_was(self) -> None:
         nodes = slicer.mrmlScene.GetNumberOfNodes()

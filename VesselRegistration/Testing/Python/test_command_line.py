@@ -20,7 +20,9 @@ from VesselRegistrationLib.cli import main
 from VesselRegistrationLib.model_reading import read_vessel_model
 from VesselRegistrationLib.projection import project_model
 from VesselRegistrationLib.simulation.cases import simulate_case, write_case
+from VesselRegistrationLib.xray_reading import read_xray_run
 from VesselSegmentationLib.dru_net import DruNet
+from VesselSegmentationLib.intensity import turned_around
 from VesselSegmentationLib.overlay import write_png
 from VesselSegmentationLib.weights import NetworkMetadata, save_network
 
@@ -145,6 +147,17 @@ def test_segment_writes_a_mask_per_frame_of_a_run(case: Path, tmp_path: Path, ne
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [f"frame_{index:03d}.png" for index in range(3)]
     for name in ("overlay", "probability", "attention"):
         assert len(list((tmp_path / name).glob("*.png"))) == 3
+
+
+def test_bright_vessels_are_found_as_dark_ones_are(case: Path, tmp_path: Path, networks: list[str]) -> None:
+    options = [*networks[:2], *networks[4:]]
+    dark = read_xray_run(case / "run.dcm").frames[0]
+    write_png(tmp_path / "dark" / "a.png", dark)
+    write_png(tmp_path / "bright" / "a.png", turned_around(dark))
+    for kind, more in (("dark", []), ("bright", ["--bright-vessels"])):
+        output = tmp_path / kind / "masks"
+        assert run("segment", "--images", tmp_path / kind, "--output", output, *more, *options) == 0
+    assert np.array_equal(*(picture(tmp_path / kind / "masks" / "a.png") for kind in ("dark", "bright")))
 
 
 def test_segment_says_what_computed_the_masks(case: Path, tmp_path: Path, networks: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image
 
+from VesselRegistrationLib.cli import options as shared
 from VesselRegistrationLib.geometry_overrides import GeometryOverrides
 from VesselRegistrationLib.xray_reading import read_xray_run
 from VesselRegistrationLib.xray_run import Origin
@@ -52,6 +54,17 @@ def test_a_gray_png_is_one_frame_whatever_its_name(tmp_path: Path, name: str) ->
     run = read_xray_run(tmp_path / name)
     assert np.array_equal(run.frames, GRAY[None])
     assert (run.kind, run.name, run.bits_stored) == ("PNG picture", "run", 8)
+
+
+def test_a_picture_with_bright_vessels_is_turned_around_and_nothing_else(tmp_path: Path) -> None:
+    Image.fromarray(GRAY).save(tmp_path / "run.png")
+    beside(tmp_path / "run.png", SIDECAR)
+    parser = argparse.ArgumentParser()
+    shared.add_run(parser)
+    words = ["--xray", str(tmp_path / "run.png")]
+    dark, bright = (shared.read_run(parser.parse_args(given)) for given in (words, [*words, "--bright-vessels"]))
+    assert np.array_equal(bright.frames, GRAY.max() - (dark.frames - GRAY.min()))
+    assert bright.geometry == dark.geometry
 
 
 def test_a_16_bit_png_keeps_its_depth(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from VesselRegistrationLib.affine import RegionOfInterest
 from VesselRegistrationLib.xray_readings import AS_IS, READINGS, read_as
 from VesselSegmentationLib.errors import InputError
+from VesselSegmentationLib.intensity import turned_around
 
 if TYPE_CHECKING:
     from VesselRegistrationLib.matching import AffineMatcher
@@ -28,6 +30,16 @@ def add_run(parser: argparse.ArgumentParser, required: bool = True) -> None:
         help="X-ray run: XA, Enhanced XA or RF DICOM, or PNG, JPEG, TIFF, NRRD (geometry beside it or as options)",
     )
     add_geometry(parser)
+    add_brightness(parser)
+
+
+def add_brightness(parser: argparse.ArgumentParser) -> None:
+    """--bright-vessels."""
+    parser.add_argument(
+        "--bright-vessels",
+        action="store_true",
+        help="vessels are brighter than what surrounds them: turn the brightness around first",
+    )
 
 
 def add_geometry(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +73,7 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
         "several times to solve the runs of one patient together",
     )
     add_geometry(parser)
+    add_brightness(parser)
 
 
 def read_run(options: argparse.Namespace, path: Path | None = None) -> XRayRun:
@@ -76,7 +89,8 @@ def read_run(options: argparse.Namespace, path: Path | None = None) -> XRayRun:
         spacing_mm=_pair(options.spacing),
         principal_point_px=_pair(options.principal_point),
     )
-    return read_as(read_xray_run(path or options.xray, overrides), READINGS[options.reading])
+    run = read_as(read_xray_run(path or options.xray, overrides), READINGS[options.reading])
+    return dataclasses.replace(run, frames=turned_around(run.frames)) if options.bright_vessels else run
 
 
 def _pair(values: list[float] | None) -> tuple[float, float] | None:

@@ -27,6 +27,7 @@ from VesselRegistrationLib.cli import progress
 from VesselRegistrationLib.cli.main import DONE
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.files import write_atomically
+from VesselSegmentationLib.intensity import turned_around
 
 if TYPE_CHECKING:
     from VesselSegmentationLib.segmenter import VesselSegmenter
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--attention", action="store_true", help="also write where the network looked (Grad-CAM, the paper's Fig. 7)"
     )
     parser.add_argument("--arrays", action="store_true", help="also write the results of all frames as NumPy arrays")
+    shared.add_brightness(parser)
     shared.add_device(parser)
     shared.add_runtime(parser)
     shared.add_networks(parser, matching=False)
@@ -162,9 +164,10 @@ def _frames(options: argparse.Namespace, names: list[str]) -> Iterator[tuple[str
 
     for index, name in enumerate(names):
         if options.images is None:
-            yield name, np.asarray(options.frames[index])
+            frame = np.asarray(options.frames[index])
         else:
-            yield str(Path(name).with_suffix(".png")), read_xray_run(options.images / name).frames[0]
+            frame = read_xray_run(options.images / name).frames[0]
+        yield str(Path(name).with_suffix(".png")), turned_around(frame) if options.bright_vessels else frame
 
 
 def _write(

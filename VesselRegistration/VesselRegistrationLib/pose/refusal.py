@@ -15,7 +15,7 @@ import numpy as np
 from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.pose.evidence import Evidence
 from VesselRegistrationLib.pose.quality import FitQuality
-from VesselRegistrationLib.registration import LARGEST_MASK_SHARE, SMALLEST_MASK_SHARE
+from VesselRegistrationLib.registration import BRIGHT_VESSELS, LARGEST_MASK_SHARE, SMALLEST_MASK_SHARE
 
 TRUST_CONSTANT = 7.696
 TRUST_WEIGHTS = {
@@ -49,7 +49,8 @@ def unusable_view(views: Sequence[Evidence]) -> str:
         if view.foreground_share < SMALLEST_MASK_SHARE or view.is_empty:
             return (
                 f"No vessels were found: the mask covers {view.foreground_share:.3%} of the frame. "
-                "Choose a frame in which vessels are dark with contrast agent, or lower the threshold."
+                "Choose a frame in which vessels are dark with contrast agent, or lower the threshold. "
+                f"{BRIGHT_VESSELS}"
             )
     return ""
 

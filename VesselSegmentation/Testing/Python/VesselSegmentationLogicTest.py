@@ -198,6 +198,30 @@ class VesselSegmentationLogicTest(VesselSegmentationLogicCase):
         self.logic.arguments(self.p, self.folder, allFrames=True)
         np.testing.assert_array_equal(np.load(self.folder / "frames.npy"), self.frames)
 
+    def test_the_network_sees_bright_vessels_dark_and_the_picture_stays(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationMRML import run_nodes
+
+        self.assertFalse(run_nodes.vesselsAreBright(self.run))
+        run_nodes.setVesselsAreBright(self.run, True)
+        self.show(2)
+        self.assertTrue(run_nodes.vesselsAreBright(self.run))
+        self.logic.arguments(self.p, self.folder, allFrames=True)
+        turned = self.frames.max() - (self.frames - self.frames.min())
+        np.testing.assert_array_equal(np.load(self.folder / "frames.npy"), turned)
+        np.testing.assert_array_equal(run_nodes.runPixels(self.run), self.frames)
+        run_nodes.setVesselsAreBright(self.run, False)
+        np.testing.assert_array_equal(run_nodes.framesToSegment(self.run, 1), self.frames[1:2])
+
+    def test_slices_that_become_a_run_keep_what_was_said_of_their_vessels(self) -> None:
+        from VesselSegmentationMRML import run_nodes
+
+        slices = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Slices")
+        slicer.util.updateVolumeFromArray(slices, self.frames)
+        run_nodes.setVesselsAreBright(slices, True)
+        self.assertTrue(run_nodes.vesselsAreBright(run_nodes.ensureRun(slices)))
+
     def test_missing_inputs_are_said_in_words(self) -> None:
         empty = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
         for node, words in ((None, "Choose an X-ray run"), (empty, "holds no pixels")):

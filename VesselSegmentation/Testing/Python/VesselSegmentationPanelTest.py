@@ -274,6 +274,32 @@ class VesselSegmentationPanelTest(VesselSegmentationGuiCase):
         self.settle()
         self.assertEqual(self.parameters.segmentation, of_first)
 
+    def test_bright_vessels_are_said_per_run_and_then_found(self) -> None:
+        import numpy as np
+
+        from VesselSegmentationLib.metrics import overlap_metrics
+        from VesselSegmentationMRML import run_nodes, segment_nodes
+
+        self.assertFalse(self.ui.brightVesselsCheckBox.enabled)
+        sample = self.loadSampleRun()
+        self.assertTrue(self.ui.brightVesselsCheckBox.enabled)
+        self.assertFalse(self.ui.brightVesselsCheckBox.checked)
+        inverted = run_nodes.createRun(255 - run_nodes.framePixels(sample, 6)[None], "Inverted")
+        shown = run_nodes.framePixels(inverted)
+        self.ui.xraySelector.setCurrentNode(inverted)
+        self.settle()
+        self.ui.brightVesselsCheckBox.click()
+        self.segmentShownFrame()
+        mask = segment_nodes.vesselMask(self.parameters.segmentation, inverted)
+        self.assertGreater(overlap_metrics(mask, self.truthMask(6)).dsc, 0.8)
+        np.testing.assert_array_equal(run_nodes.framePixels(inverted), shown)
+        self.ui.xraySelector.setCurrentNode(sample)
+        self.settle()
+        self.assertFalse(self.ui.brightVesselsCheckBox.checked)
+        self.ui.xraySelector.setCurrentNode(inverted)
+        self.settle()
+        self.assertTrue(self.ui.brightVesselsCheckBox.checked)
+
     def test_a_volume_of_slices_becomes_a_run_when_its_slider_moves(self) -> None:
         import numpy as np
 

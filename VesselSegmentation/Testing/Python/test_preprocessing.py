@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from VesselSegmentationLib.errors import InputError
-from VesselSegmentationLib.intensity import intensity_window, standardize, windowed
+from VesselSegmentationLib.intensity import intensity_window, standardize, turned_around, windowed
 from VesselSegmentationLib.preprocessing import NetworkGrid
 
 SHAPES = [(512, 512), (1024, 1024), (256, 256), (480, 640), (1000, 331), (97, 200), (512, 1024), (64, 64)]
@@ -127,6 +127,16 @@ def test_the_bright_background_of_a_subtracted_picture_is_no_shutter() -> None:
     low, high = intensity_window(picture)
     assert low < 0.6
     assert high == pytest.approx(0.9 + 0.02 * 2.33, abs=0.01)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32])
+def test_brightness_is_turned_around_within_its_type_and_range(dtype: type) -> None:
+    frames = np.array([[[10, 200, 30]], [[11, 12, 13]]], dtype=dtype)
+    turned = turned_around(frames)
+    assert turned.dtype == dtype
+    np.testing.assert_array_equal(turned, [[[200, 10, 180]], [[199, 198, 197]]])
+    np.testing.assert_array_equal(turned_around(turned), frames)
+    assert turned_around(frames[:0]).shape == (0, 1, 3)
 
 
 def test_a_constant_frame_becomes_zeros() -> None:
