@@ -286,9 +286,10 @@ class _OutlinesOfMatch:
         )
 
     def fitted(self, matrices: FloatArray) -> OutlineMatches:
-        """Matches (K, 3, 3) improved; as they were, all unexplained, where there is hardly any outline."""
+        """The best matches of (K, 3, 3), improved; all as they were, unexplained, where there is hardly any outline."""
         if self.outlines is None:
-            return OutlineMatches(matrices, np.ones(len(matrices)), np.zeros(len(matrices)))
+            count = len(matrices)
+            return OutlineMatches(matrices, np.ones(count), np.zeros(count), np.arange(count))
         back = np.linalg.inv(self.to_larger)
         found = self.outlines.fitted(self.to_larger @ matrices @ back)
         return dataclasses.replace(found, matrices=np.asarray(back @ found.matrices @ self.to_larger))
@@ -324,18 +325,19 @@ def _improved(
 ) -> _Best:
     """The best match that the starts (K, 3, 3) lead to. `known` is where the moving picture shows the whole model."""
     fine = MatchObjective(moving, fixed, settings.prior, FINE_SCALES, known)
-    best, matrix, unexplained = 0, starts[0], math.nan
+    start, matrix, unexplained = 0, starts[0], math.nan
     if settings.steps:
         found = outlines.fitted(_improved_coarsely(moving, fixed, starts, settings, known))
         values, _slopes = fine(numbers_of(found.matrices, fine.middle))
         best = int((np.log(found.unexplained + LEAST_UNEXPLAINED) + INFORMATION_WEIGHT * values).argmin())
+        start = int(found.origins[best])
         unexplained = outlines.unexplained(found.matrices[best], float(found.excess[best]))
         numbers = numbers_of(found.matrices[best : best + 1], fine.middle)
         numbers, _values = descend(fine, numbers, _scale(FINE_SCALE, fine.side), LAST_STEPS)
         matrix = matrices_of(numbers, fine.middle)[0]
     to_frame = float(grid.network_to_frame()[0, 0])
     ambiguity = ambiguity_of(fine, numbers_of(matrix[None], fine.middle)[0], to_frame, _points(moving))
-    return _Best(matrix, best, unexplained, ambiguity)
+    return _Best(matrix, start, unexplained, ambiguity)
 
 
 def _improved_coarsely(

@@ -26,6 +26,8 @@ CAPS_SHARE = (0.03, 0.03, 0.022, 0.015, 0.012, 0.008, 0.008, 0.008)
 """Distances beyond which nothing counts, step by step, as shares of the picture's side."""
 JUDGED_SHARE = 0.012
 """A vessel's outline further than this from the model's is not explained."""
+STEPS_OF_ALL, MOST_MATCHES = 3, 8
+"""After so many steps only the best matches go on: the right one is among them by then."""
 MODEL_WEIGHT = 0.3
 """Of the model's outline against the vessels': much of the model may not be filled."""
 REACH = 1.5
@@ -48,6 +50,8 @@ class OutlineMatches:
     """(K,) from 0 to 1: of the vessels' outline."""
     excess: FloatArray
     """(K,) pixels of the outlines' picture by which the model is wider than the vessels, all around."""
+    origins: NDArray[np.int64]
+    """(K,): which of the matches that were given each grew from."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +76,22 @@ class Outlines:
         return cls(_Fit(model, vessel, prior, max(vessels.shape)))
 
     def fitted(self, matrices: FloatArray) -> OutlineMatches:
-        """Matches (K, 3, 3) improved."""
+        """The best of some matches (K, 3, 3), improved."""
         fit = self._fit
-        state = _State.of(matrices, fit.middle)
-        for cap in CAPS_SHARE:
+        state, origins = _State.of(matrices, fit.middle), np.arange(len(matrices))
+        for number, cap in enumerate(CAPS_SHARE):
+            if number == STEPS_OF_ALL:
+                best = np.sort(np.argsort(fit.distances(state).mean(axis=1))[:MOST_MATCHES])
+                state, origins = state.chosen(best), origins[best]
             state = fit.step(state, cap * fit.side)
+        matrices = matrices[origins]
         areas = np.linalg.det(state.linear)
         is_physical = (areas > 1 / MOST_AREA_CHANGE) & (areas < MOST_AREA_CHANGE)
         return OutlineMatches(
             np.where(is_physical[:, None, None], state.matrices(fit.middle), matrices),
             np.where(is_physical, fit.distances(state).mean(axis=1), 1.0),
             np.where(is_physical, state.excess, 0.0),
+            origins,
         )
 
     def unexplained(self, matrix: FloatArray, excess: float, known: Window) -> float:
@@ -123,6 +132,10 @@ class _State:
         matrices[:, :2, 2] = middle + self.shift - self.linear @ middle
         return matrices
 
+    def chosen(self, which: NDArray[np.int64]) -> _State:
+        """Some of the matches."""
+        return _State(self.linear[which], self.shift[which], self.excess[which])
+
     def stepped(self, step: FloatArray) -> _State:
         """(K, 7): the linear part row by row, the shift, the excess."""
         return _State(self.linear + step[:, :4].reshape(-1, 2, 2), self.shift + step[:, 4:6], self.excess + step[:, 6])
@@ -151,7 +164,7 @@ class _Fit:
         """Of the vessels' outline from the model's, capped, as shares of the cap: (K, E)."""
         cap = JUDGED_SHARE * self.side
         _, away, _ = self._nearest(state)
-        return np.asarray(np.minimum(np.linalg.norm(away, axis=-1), cap) / cap)
+        return np.asarray(np.minimum(_length(away), cap) / cap)
 
     def _add_model_outline(self, equations: NormalEquations, state: _State, cap: float) -> None:
         arms = self.model.points[self._spread] - self.middle
@@ -165,8 +178,8 @@ class _Fit:
     def _add_vessel_outline(self, equations: NormalEquations, state: _State, cap: float) -> None:
         arms, away, normals = self._nearest(state)
         reach = REACH * cap
-        weights = tukey(np.linalg.norm(away, axis=-1), reach) / len(self.edge)
-        equations.add(_slopes(normals, arms), (away * normals).sum(axis=-1), weights)
+        weights = tukey(_length(away), reach) / len(self.edge)
+        equations.add(_slopes(normals, arms), away[..., 0] * normals[..., 0] + away[..., 1] * normals[..., 1], weights)
 
     def _nearest(self, state: _State) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Of each vessel outline point, widened: the model's nearest one from the middle, the way to it once carried,
@@ -202,6 +215,11 @@ _SHAPE = np.array(
     [[0, -0.5, 0.5, 0, 0, 0], [0.5, 0, 0, 0.5, 0, 0], [0.5, 0, 0, -0.5, 0, 0], [0, 0.5, 0.5, 0, 0, 0]], dtype=float
 )
 """Turn, size, stretch and shear from the entries of the linear part (and the shift, which has none of them)."""
+
+
+def _length(ways: FloatArray) -> FloatArray:
+    """Of (K, N, 2): (K, N)."""
+    return np.hypot(ways[..., 0], ways[..., 1])
 
 
 def _slopes(directions: FloatArray, arms: FloatArray) -> FloatArray:

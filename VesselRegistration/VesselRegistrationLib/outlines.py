@@ -49,28 +49,34 @@ class Outline:
         """Signed distance (...), positive outside, its slope (..., 2), and which places (..., 2) lie in the picture."""
         distance, slopes = self._distance
         rows, columns = self.mask.shape
-        is_inside = np.all((places >= 1) & (places <= (columns - 2, rows - 2)), axis=-1)
-        cells = self._cells(places)
-        slope = slopes[cells[..., 1], cells[..., 0]]
-        return distance[cells[..., 1], cells[..., 0]] + (slope * (places - cells)).sum(axis=-1), slope, is_inside
+        x, y = places[..., 0], places[..., 1]
+        is_inside = (x >= 1) & (x <= columns - 2) & (y >= 1) & (y <= rows - 2)
+        column, row = self._cells(places)
+        cell = row * columns + column
+        slope = slopes.take(cell, axis=0)
+        return distance.take(cell) + slope[..., 0] * (x - column) + slope[..., 1] * (y - row), slope, is_inside
 
     def nearest(self, places: FloatArray) -> FloatArray:
         """The outline's points (..., 2) nearest to places (..., 2); of places outside the picture, to its border."""
-        cells = self._cells(places)
-        down, right = self._nearest_pixel[:, cells[..., 1], cells[..., 0]]
-        return np.asarray(self.points[self._number[down, right]])
+        column, row = self._cells(places)
+        return np.asarray(self.points.take(self._nearest_number.take(row * self.mask.shape[1] + column), axis=0))
 
-    def _cells(self, places: FloatArray) -> NDArray[np.int64]:
-        """Column and row (..., 2) of the nearest pixels of the picture."""
+    def _cells(self, places: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Column and row, (...) each, of the pixels of the picture nearest to places (..., 2)."""
         rows, columns = self.mask.shape
-        return np.asarray(np.clip(np.rint(places), 0, (columns - 1, rows - 1)).astype(np.int64))
+        column, row = (
+            np.rint(np.minimum(np.maximum(places[..., axis], 0), last)).astype(np.int64)
+            for axis, last in enumerate((columns - 1, rows - 1))
+        )
+        return column, row
 
     @cached_property
-    def _number(self) -> NDArray[np.int64]:
-        """(rows, columns): which point belongs to a pixel of the outline."""
+    def _nearest_number(self) -> NDArray[np.int64]:
+        """(rows * columns,): which point is nearest to a pixel."""
         number = np.zeros(self.mask.shape, dtype=np.int64)
         number[self.pixels] = np.arange(len(self.points))
-        return number
+        down, right = self._nearest_pixel
+        return number[down, right].ravel()
 
     @cached_property
     def _nearest_pixel(self) -> NDArray[np.int32]:
@@ -83,11 +89,13 @@ class Outline:
 
     @cached_property
     def _distance(self) -> tuple[FloatArray, FloatArray]:
-        """Signed distance (rows, columns), positive outside and a little smoothed; its slope (rows, columns, 2)."""
+        """Signed distance (rows * columns,), positive outside and a little smoothed; its slope (rows * columns, 2)."""
         from scipy.ndimage import gaussian_filter
 
         down, right = self._nearest_pixel - np.indices(self.mask.shape, dtype=np.int32)
         away = np.sqrt(down * down + right * right)
         distance = gaussian_filter(np.where(self.mask, -away - 0.5, away - 0.5).astype(np.float32), 0.5)
         slope_down, slope_right = np.gradient(distance)
-        return distance.astype(float), np.stack([slope_right, slope_down], axis=-1).astype(float)
+        return distance.ravel().astype(float), np.stack([slope_right.ravel(), slope_down.ravel()], axis=-1).astype(
+            float
+        )

@@ -257,6 +257,16 @@ def test_a_match_that_is_nearly_right_becomes_right_beside_false_and_missing_ves
     assert found.unexplained[0] < 0.7 * found.unexplained[1]
 
 
+def test_of_many_matches_the_right_one_goes_on_and_says_where_it_came_from() -> None:
+    moving, true = drawn_tree(), similarity(6, 1.05, 9, -6)
+    astray = [similarity(angle, 1.0, shift, -40) for angle in (-20, 0, 20, 40) for shift in (-60, -30, 60)]
+    found = fitted(moving, warp_mask(moving, true), np.array([*astray, similarity(2, 1.0, 5, -2)]))
+    best = int(found.unexplained.argmin())
+    assert len(found.matrices) == len(found.origins) < len(astray)
+    assert found.origins[best] == len(astray)
+    assert mean_error_px(found.matrices[best], true, moving) < 1.0
+
+
 def test_a_wider_model_is_laid_on_the_middle_of_the_vessels() -> None:
     from scipy.ndimage import binary_dilation
 
