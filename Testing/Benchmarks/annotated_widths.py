@@ -7,7 +7,9 @@ DATA: a folder of frames NAME.png with masks NAME_mask.png. Along the annotated 
 the annotation and of the network's mask (distance to the nearest pixel outside), and of the contrast, from the middle
 to where a line across the vessel is half as dark, against the brightest there is within three annotated half widths on
 that side, in the logarithm of the picture. Then what DSC a mask reaches that has exactly the annotated middle lines and
-the width of the contrast: more cannot be asked of a network that marks what is dark.
+the width of the contrast: more cannot be asked of a network that marks what is dark. Last, how much darker than around
+them the annotated places are, in grey levels of 255 as the network sees the frame: `LEAST_GREY` of the simulation's
+truth (visibility.py) lies below nearly all of them.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ from scipy.ndimage import distance_transform_edt, map_coordinates
 from scipy.spatial import cKDTree
 from skimage.morphology import skeletonize
 
+from VesselRegistrationLib.simulation.visibility import LEAST_GREY
 from VesselSegmentationLib.annotations import read_annotation, read_grey
 from VesselSegmentationLib.datasets import FolderDataset
+from VesselSegmentationLib.intensity import intensity_window, windowed
 from VesselSegmentationLib.metrics import overlap_metrics, quartiles
 from VesselSegmentationLib.segmenter import VesselSegmenter
 
@@ -35,6 +39,9 @@ STRAIGHT = 0.1
 """Spread across a middle line to that along it, above which it is a corner or a branching."""
 SAME_VESSEL_PX = 6.0
 STEP_PX = 0.5
+MIDDLE_PX, RING_FROM, RING_WIDTH_PX, RING_REACH_PX, LARGEST_HALF_PX = 1.5, 1.6, 3.0, 25, 12.0
+RING_PERCENTILE = 60
+"""Other vessels and the vessel's own course lie in the ring: rather bright than mean."""
 NEAR_PX, FAR_PX = 4.0, 8.0
 SCORES = (
     "DSC of the network's masks",
@@ -52,6 +59,8 @@ class Widths:
     """(N, 2) row, column on the annotated middle lines."""
     halves: NDArray[np.float64]
     """(N, 3) annotated, marked, of the contrast; NaN where it cannot be told."""
+    darkening: NDArray[np.float64]
+    """(N,) grey levels of 255."""
 
 
 def widths(frame: NDArray[np.generic], annotated: NDArray[np.bool_], marked: NDArray[np.bool_]) -> Widths:
@@ -71,7 +80,22 @@ def widths(frame: NDArray[np.generic], annotated: NDArray[np.bool_], marked: NDA
         spread, axes = np.linalg.eigh(np.cov(around.T)) if len(around) > 4 else (np.ones(2), np.eye(2))
         if spread[0] < STRAIGHT * spread[1]:
             halves[number, 2] = half_height(dark, point, axes[:, 0], max(REACH * half, LEAST_REACH_PX))
-    return Widths(points, halves)
+    return Widths(points, halves, darkening(windowed(frame, *intensity_window(frame)) * 255, points, halves[:, 0]))
+
+
+def darkening(
+    grey: NDArray[np.floating], points: NDArray[np.float64], halves: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How much darker places on middle lines are than a ring around the vessel there, (N,)."""
+    padded = np.pad(grey, RING_REACH_PX, mode="reflect")
+    away = np.hypot(*(np.indices((2 * RING_REACH_PX + 1,) * 2) - RING_REACH_PX))
+    found = []
+    for (row, column), half in zip(points.astype(int), np.minimum(halves, LARGEST_HALF_PX), strict=True):
+        around = padded[row : row + len(away), column : column + len(away)]
+        start = RING_FROM * half + RING_WIDTH_PX / 2
+        ring = around[(away >= start) & (away <= start + RING_WIDTH_PX)]
+        found.append(float(np.percentile(ring, RING_PERCENTILE) - around[away <= MIDDLE_PX].mean()))
+    return np.array(found)
 
 
 def half_height(
@@ -108,13 +132,14 @@ def main() -> None:
     parser.add_argument("--segmentation-network", type=Path, metavar="DIR", help="instead of the one shipped")
     options = parser.parse_args()
     segmenter = VesselSegmenter.from_folder(options.segmentation_network)
-    halves, scores = [], []
+    halves, scores, darker = [], [], []
     for name in FolderDataset(options.data).names:
         frame = read_grey(options.data / f"{name}.png")
         annotated = read_annotation(options.data / f"{name}_mask.png", frame.shape)
         marked = segmenter.probability(frame) >= options.threshold
         found = widths(frame, annotated, marked)
         halves.append(found.halves)
+        darker.append(found.darkening)
         scores.append(_scores(marked, annotated, redrawn(found, frame.shape)))
     table = np.concatenate(halves)
     print("| annotated half width, px | places | annotated | marked | contrast |\n|---|---|---|---|---|")
@@ -129,6 +154,8 @@ def main() -> None:
     for what, values in zip(SCORES, zip(*scores, strict=True), strict=True):
         one = quartiles(values)
         print(f"{what}: {one.median:.3f} ({one.lower:.3f} to {one.upper:.3f})")
+    share = (np.concatenate(darker) > LEAST_GREY).mean()
+    print(f"annotated places darker than around them by more than {LEAST_GREY:g} levels: {share:.0%}")
 
 
 def _scores(

@@ -164,8 +164,8 @@ def test_contrast_arrives_along_the_vessels_and_stays_in_the_mask(run, truth) ->
     shares = [share_in_mask(truth.centerline_lps, truth.poses[f], run.c_arm(f), truth.mask(f)) for f in range(FRAMES)]
     assert shares[0] == 0
     assert 0.1 < shares[1] < 0.95
-    assert np.all(np.diff(shares) >= 0)
-    assert shares[-1] > 0.99
+    assert shares[1] < shares[2]
+    assert min(shares[2:]) > 0.99
     inlet = truth.landmarks_lps["inlet"][None]
     column, row, _ = run.c_arm(1).project(transform_points(truth.poses[1], inlet))[0]
     near = truth.mask(1)[int(row) - 2 : int(row) + 4, int(column) - 2 : int(column) + 4]

@@ -35,7 +35,7 @@ def test_a_vessel_that_hardly_darkens_the_picture_is_not_marked() -> None:
 @pytest.mark.parametrize(("width", "is_seen"), [(1, False), (24, True)])
 def test_the_same_shadow_in_the_same_noise_is_seen_only_where_the_vessel_is_wide(width: int, is_seen: bool) -> None:
     vessel = bar(width)
-    darkening = (6.0 * vessel).astype(np.float32)
+    darkening = (10.0 * vessel).astype(np.float32)
     seen = seen_vessel(vessel, darkening, noise(15))
     assert (seen.sum() > 0.8 * vessel.sum()) if is_seen else (seen.sum() < 0.2 * vessel.sum())
 

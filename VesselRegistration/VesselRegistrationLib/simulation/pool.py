@@ -33,7 +33,7 @@ FILLINGS = 3
 """Partial fillings meshed per patient; each view shows one of them."""
 EMPTY_SHARE = 0.05
 """Views without contrast agent: the network must also learn to find nothing."""
-POOL_VERSION = 4
+POOL_VERSION = 5
 """Raised when the same seed draws other pictures. Version 1 is what the first shipped networks were trained on."""
 
 
