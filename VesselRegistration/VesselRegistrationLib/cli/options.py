@@ -30,7 +30,6 @@ def add_run(parser: argparse.ArgumentParser, required: bool = True) -> None:
         help="X-ray run: XA, Enhanced XA or RF DICOM, or PNG, JPEG, TIFF, NRRD (geometry beside it or as options)",
     )
     add_geometry(parser)
-    add_brightness(parser)
 
 
 def add_brightness(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +42,8 @@ def add_brightness(parser: argparse.ArgumentParser) -> None:
 
 
 def add_geometry(parser: argparse.ArgumentParser) -> None:
-    """What can stand in for the geometry of a run's header."""
+    """What can stand in for the geometry of a run's header, and how to read its pixels."""
+    add_brightness(parser)
     geometry = parser.add_argument_group("geometry of the run, where the header has none or a wrong one")
     geometry.add_argument("--primary-angle", type=float, metavar="DEG", help="LAO positive, RAO negative")
     geometry.add_argument("--secondary-angle", type=float, metavar="DEG", help="CRA positive, CAU negative")
@@ -73,7 +73,6 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
         "several times to solve the runs of one patient together",
     )
     add_geometry(parser)
-    add_brightness(parser)
 
 
 def read_run(options: argparse.Namespace, path: Path | None = None) -> XRayRun:
