@@ -10,12 +10,14 @@ are off by up to 15 mm and 8 degrees per axis more. The reference is one pose fo
 how far it is itself off the middle of the vessels in each picture is in the table, beside the pose that was found.
 
 In-plane: mean distance of the projections of the model's centreline in the plane of the isocentre (mPD), which a
-clinician sees. mTRE: mean distance in space. `--output` keeps pictures before and after.
+clinician sees. mTRE: mean distance in space. `--output` keeps pictures before and after. `--neighbors` says
+how much of the error of runs together hangs on the frame that is taken of each.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import time
 from collections.abc import Sequence
@@ -47,6 +49,8 @@ from VesselSegmentationLib.segmenter import VesselSegmenter
 SHIFT_MM, TURN_DEG = 15.0, 8.0
 SUCCESS_MM = 3.0
 ANOTHER_VESSEL_MM = 6.0
+NEIGHBORS = (-2, -1, 1, 2)
+"""Frames."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--together", nargs="+", metavar="A+B", help="runs solved together, such as run1+run2")
+    parser.add_argument("--neighbors", action="store_true", help="runs solved together also from neighboring frames")
     parser.add_argument("--perturbed", type=int, default=0, metavar="N", help="draws of starts further off")
     parser.add_argument("--segmentation-network", type=Path, metavar="DIR", help="instead of the one shipped")
     parser.add_argument("--output", type=Path, help="folder for pictures")
@@ -79,7 +84,8 @@ def main() -> None:
     model = PoseModel.of(vessel_model)
     prepared = time.process_time() - clock
     centerline = np.loadtxt(options.data / "centerline_lps.csv", delimiter=",")
-    shots = read_shots(options.data, VesselSegmenter.from_folder(options.segmentation_network))
+    segmenter = VesselSegmenter.from_folder(options.segmentation_network)
+    shots = read_shots(options.data, segmenter)
     names = list(shots)
     groups = [[name] for name in names]
     groups += [
@@ -101,6 +107,10 @@ def main() -> None:
         if options.output and len(group) == 1:
             options.output.mkdir(parents=True, exist_ok=True)
             save_picture(chosen[0], model, found, options.output / f"{group[0]}.png")
+    if options.neighbors:
+        print_neighbors(
+            model, [[shots[name] for name in group] for group in groups if len(group) > 1], centerline, segmenter
+        )
     if options.perturbed:
         print_perturbed(model, shots, centerline, options.perturbed)
 
@@ -173,6 +183,27 @@ def line(
         f"{seconds:.2f}",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def print_neighbors(
+    model: PoseModel, groups: Sequence[Sequence[Shot]], centerline: np.ndarray, segmenter: VesselSegmenter
+) -> None:
+    """How much hangs on the frame: the phantom stands still, so every frame of a run asks for the same pose."""
+    print(f"\nOne run's frame moved by {', '.join(map(str, NEIGHBORS))}, mTRE in mm:\n")
+    print("| runs | solved | median | least | most |\n|---|---|---|---|---|")
+    for group in groups:
+        space = []
+        for number, shot in enumerate(group):
+            for frame in [shot.frame + step for step in NEIGHBORS if 0 <= shot.frame + step < len(shot.run.frames)]:
+                other = dataclasses.replace(
+                    shot, frame=frame, probability=segmenter.probability(shot.run.frames[frame])
+                )
+                chosen = [*group[:number], other, *group[number + 1 :]]
+                views = [one.view(chosen[0]) for one in chosen]
+                found = errors(chosen, views, estimate_pose(model, views, np.eye(4)), centerline)
+                space.append(np.mean([mtre for _, mtre in found]))
+        name = "+".join(shot.run.name for shot in group)
+        print(f"| {name} | {len(space)} | {np.median(space):.2f} | {min(space):.2f} | {max(space):.2f} |", flush=True)
 
 
 def print_perturbed(model: PoseModel, shots: dict[str, Shot], centerline: np.ndarray, draws: int) -> None:
