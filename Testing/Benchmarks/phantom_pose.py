@@ -10,8 +10,8 @@ are off by up to 15 mm and 8 degrees per axis more. The reference is one pose fo
 how far it is itself off the middle of the vessels in each picture is in the table, beside the pose that was found.
 
 In-plane: mean distance of the projections of the model's centreline in the plane of the isocentre (mPD), which a
-clinician sees. mTRE: mean distance in space. `--output` keeps pictures before and after. `--neighbors` says
-how much of the error of runs together hangs on the frame that is taken of each.
+clinician sees. mTRE: mean distance in space. `--output` keeps pictures before and after. `--neighbors` says how
+much of the error of runs together hangs on the frame that is taken of each.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ SHIFT_MM, TURN_DEG = 15.0, 8.0
 SUCCESS_MM = 3.0
 ANOTHER_VESSEL_MM = 6.0
 NEIGHBORS = (-2, -1, 1, 2)
-"""Frames."""
+"""Frames before and after the one that shows most vessel."""
 
 
 @dataclass(frozen=True)

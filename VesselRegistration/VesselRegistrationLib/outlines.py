@@ -96,6 +96,5 @@ class Outline:
         away = np.sqrt(down * down + right * right)
         distance = gaussian_filter(np.where(self.mask, -away - 0.5, away - 0.5).astype(np.float32), 0.5)
         slope_down, slope_right = np.gradient(distance)
-        return distance.ravel().astype(float), np.stack([slope_right.ravel(), slope_down.ravel()], axis=-1).astype(
-            float
-        )
+        slopes = np.stack([slope_right, slope_down], axis=-1).reshape(-1, 2)
+        return distance.ravel().astype(float), slopes.astype(float)
