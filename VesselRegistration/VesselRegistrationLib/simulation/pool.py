@@ -34,7 +34,7 @@ FILLINGS = 3
 EMPTY_SHARE = 0.05
 """Views without contrast agent: the network must also learn to find nothing."""
 POOL_VERSION = 5
-"""Raised when the same seed draws other pictures or masks. Version 1 is what the first shipped networks were trained on."""
+"""Raised when the same seed draws other pictures or masks. Version 1 is what the first networks were trained on."""
 
 
 @dataclass(frozen=True)
