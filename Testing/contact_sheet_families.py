@@ -116,6 +116,14 @@ FAMILIES = {
         extras=dataclasses.replace(_PLAIN, text=1.0, guide=1.0, dome=1.0),
         least_share=0.0,
     ),
+    "straight": Family(
+        "phantoms of thin straight tubes",
+        "phantom",
+        ("inlet",),
+        _landmark("first_bifurcation"),
+        extras=dataclasses.replace(_PLAIN, straight_tubes=1.0),
+        least_share=0.015,
+    ),
 }
 
 

@@ -84,3 +84,16 @@ def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(OutputError, match="file"):
         generate_pool(tmp_path / "file" / "pool", 1, 1, 1, processes=1, size=64)
+
+
+def test_a_pool_may_be_of_some_regions_only(tmp_path) -> None:
+    folder = generate_pool(tmp_path, 2, 1, SEED + 2, processes=1, size=64, regions=("coronary", "phantom"))
+    assert [REGIONS[region] for region in np.load(folder / "regions.npy")] == ["phantom", "coronary"]
+    assert json.loads((folder / "index.json").read_text())["regions"] == ["coronary", "phantom"]
+
+
+@pytest.mark.parametrize(("regions", "named"), [(("upper", "knee"), "upper, knee"), ((), "no region")])
+def test_unknown_regions_make_no_pool(tmp_path, regions, named) -> None:
+    with pytest.raises(InputError, match=f"{named}.*upper, lower, coronary, phantom"):
+        generate_pool(tmp_path / "none", 1, 1, 1, processes=1, size=64, regions=regions)
+    assert not (tmp_path / "none").exists()

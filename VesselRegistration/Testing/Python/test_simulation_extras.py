@@ -7,7 +7,7 @@ import pytest
 
 from VesselRegistrationLib.simulation.cases import simulate_case
 from VesselRegistrationLib.simulation.extras import Extras, Stream, drawn, own_stream
-from VesselRegistrationLib.simulation.generators import DEFAULT, SHIFTED, Generator
+from VesselRegistrationLib.simulation.generators import DEFAULT, SHIFTED, TRAINING, Generator
 from VesselRegistrationLib.simulation.pool import PoolRequest, patient_views
 from VesselRegistrationLib.simulation.scene import RenderedFrame, make_patient, make_scene, render
 from VesselSegmentationLib.errors import InputError
@@ -112,7 +112,7 @@ def test_a_share_is_that_of_the_draws() -> None:
 
 
 def test_the_shifted_generators_extras_are_not_those_of_training() -> None:
-    usual, other = DEFAULT.extras, SHIFTED.extras
+    usual, other = TRAINING.extras, SHIFTED.extras
     for item in dataclasses.fields(Extras):
         assert getattr(usual, item.name) != getattr(other, item.name)
     assert other.text_height_px[0] >= usual.text_height_px[1]

@@ -25,6 +25,7 @@ class Stream(IntEnum):
     DOME = 4
     VERTEBRAE = 5
     CALCIFICATION = 6
+    STRAIGHT_TUBES = 7
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Extras:
     """Of patients: vertebral bodies with a waist and flat end plates instead of ellipsoids."""
     calcification: float = 0.25
     """Of patients: calcified plaques in the walls."""
+    straight_tubes: float = 0.0
+    """Of phantoms: thin, with straight tubes added. Only pools to train on have them (generators.TRAINING)."""
     mask_shift_px: tuple[float, float] = (0.0, 2.0)
     """How far breathing has moved the body between mask and picture, in pixels of 256."""
     text_height_px: tuple[float, float] = (7.0, 12.0)
@@ -67,7 +70,7 @@ class Extras:
     @classmethod
     def none(cls) -> Extras:
         """All shares 0."""
-        return cls(subtraction=0, text=0, guide=0, dome=0, waisted_vertebrae=0, calcification=0)
+        return cls(subtraction=0, text=0, guide=0, dome=0, waisted_vertebrae=0, calcification=0, straight_tubes=0)
 
 
 def own_stream(rng: np.random.Generator, stream: Stream) -> np.random.Generator:

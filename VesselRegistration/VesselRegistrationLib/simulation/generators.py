@@ -77,6 +77,8 @@ _OTHER_EXTRAS = Extras(
     plaque_absorbance=(0.25, 0.5),
 )
 DEFAULT = Generator()
+TRAINING = Generator("training", extras=Extras(straight_tubes=0.6))
+"""What pools are drawn from: as DEFAULT, and phantoms of thin straight tubes."""
 SHIFTED = Generator(
     "shifted", AnatomySettings(tortuosity=1.5, disease=2.0), _oblique_view, _poor_machine, 2.0, _OTHER_EXTRAS
 )

@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from VesselRegistrationLib.simulation.generators import DEFAULT, Generator
+from VesselRegistrationLib.simulation.generators import TRAINING, Generator
 from VesselSegmentationLib.errors import InputError, OutputError, UserError
 from VesselSegmentationLib.files import write_atomically
 
@@ -33,7 +34,7 @@ FILLINGS = 3
 """Partial fillings meshed per patient; each view shows one of them."""
 EMPTY_SHARE = 0.05
 """Views without contrast agent: the network must also learn to find nothing."""
-POOL_VERSION = 5
+POOL_VERSION = 6
 """Raised when the same seed draws other pictures or masks. Version 1 is what the first networks were trained on."""
 
 
@@ -45,6 +46,7 @@ class PoolRequest:
     number: int
     views: int
     size: int
+    regions: tuple[str, ...] = REGIONS
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,14 @@ class PatientViews:
     models: NDArray[np.uint8]
 
 
-def patient_views(request: PoolRequest, generator: Generator = DEFAULT) -> PatientViews:
+def patient_views(request: PoolRequest, generator: Generator = TRAINING) -> PatientViews:
     """Simulate one patient's views; depends on the request and the generator alone."""
     from VesselRegistrationLib.simulation.filling import fill
     from VesselRegistrationLib.simulation.scene import make_patient, make_scene, mesh_of, model_silhouette, render
 
     rng = np.random.default_rng([request.seed, request.number])
-    region = str(rng.choice(REGIONS, p=SHARES))
+    shares = np.array([SHARES[REGIONS.index(region)] for region in request.regions])
+    region = str(rng.choice(request.regions, p=shares / shares.sum()))
     patient = make_patient(region, rng, generator=generator)
     fillings = [mesh_of(fill(patient.tree, rng), region) for _ in range(FILLINGS)]
     shape = (request.views, request.size, request.size)
@@ -79,7 +82,13 @@ def patient_views(request: PoolRequest, generator: Generator = DEFAULT) -> Patie
 
 
 def generate_pool(
-    folder: Path | str, patients: int, views: int, seed: int = 1, processes: int = 2, size: int = 256
+    folder: Path | str,
+    patients: int,
+    views: int,
+    seed: int = 1,
+    processes: int = 2,
+    size: int = 256,
+    regions: Sequence[str] = REGIONS,
 ) -> Path:
     """Make a pool; returns its folder. index.json comes last, so a folder without it is not finished.
 
@@ -94,10 +103,12 @@ def generate_pool(
             f"A pool needs patients ({patients}), views ({views}) and processes ({processes}) from 1, a size "
             f"({size}) from 64 and a seed ({seed}) from 0."
         )
+    if not regions or any(region not in REGIONS for region in regions):
+        raise InputError(f"A pool of {', '.join(regions) or 'no'} region: name some of {', '.join(REGIONS)}.")
     folder, total = Path(folder), patients * views
     arrays = _empty_arrays(folder, (total, size, size))
-    regions = np.zeros(total, np.int8)
-    requests = [PoolRequest(seed, number, views, size) for number in range(patients)]
+    numbers = np.zeros(total, np.int8)
+    requests = [PoolRequest(seed, number, views, size, tuple(regions)) for number in range(patients)]
     started = time.monotonic()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # one process per core, one thread per process
     with get_context("spawn").Pool(processes) as workers:
@@ -105,11 +116,11 @@ def generate_pool(
             place = slice(done.number * views, (done.number + 1) * views)
             for name, array in arrays.items():
                 array[place] = getattr(done, name)
-            regions[place] = done.region
+            numbers[place] = done.region
     for array in arrays.values():
         array.flush()
     np.save(folder / "patients.npy", np.repeat(np.arange(patients, dtype=np.int32), views))
-    np.save(folder / "regions.npy", regions)
+    np.save(folder / "regions.npy", numbers)
     seconds = time.monotonic() - started
     index = {
         "version": POOL_VERSION,
@@ -117,6 +128,7 @@ def generate_pool(
         "patients": patients,
         "views": views,
         "size": size,
+        "regions": list(regions),
         "imagesPerSecondPerProcess": round(total / seconds / processes, 2),
     }
     write_atomically(folder / "index.json", json.dumps(index, indent=2) + "\n")
@@ -147,9 +159,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--regions", nargs="+", choices=REGIONS, default=REGIONS, help="only patients of these")
     options = parser.parse_args()
     try:
-        generate_pool(options.output, options.patients, options.views, options.seed, options.processes, options.size)
+        generate_pool(
+            options.output,
+            options.patients,
+            options.views,
+            options.seed,
+            options.processes,
+            options.size,
+            options.regions,
+        )
     except UserError as error:
         parser.exit(1, f"{error}\n")
 

@@ -31,6 +31,7 @@ from VesselRegistrationLib.simulation.fluoroscopy import (
 from VesselRegistrationLib.simulation.generators import DEFAULT, Generator
 from VesselRegistrationLib.simulation.guiding_catheter import GuidingCatheter, guide_device, sample_guide
 from VesselRegistrationLib.simulation.meshing import mesh_branches
+from VesselRegistrationLib.simulation.straight_tubes import with_straight_tubes
 from VesselRegistrationLib.simulation.subtraction import (
     Subtraction,
     difference,
@@ -107,7 +108,10 @@ def make_patient(
 ) -> SimulatedPatient:
     """A random patient of a region; `cell_mm` sets the fineness of the model's mesh."""
     own = drawn(rng, Stream.CALCIFICATION, generator.extras.calcification)
+    straight = drawn(rng, Stream.STRAIGHT_TUBES, generator.extras.straight_tubes)
     tree = make_tree(region, rng, generator.anatomy)
+    if straight and region == "phantom":
+        tree = with_straight_tubes(tree, straight)
     plaques = sample_plaques(own, tree, generator.extras) if own and region != "phantom" else None
     tissue = make_tissue(region, rng, generator.extras.waisted_vertebrae)
     ribs = mesh_branches(tissue.ribs, RIB_CELL_MM) if tissue.ribs else None
