@@ -1,4 +1,5 @@
-"""Step 4, Vessels: the vessels of the frame shown, found here by the other module's logic or chosen from the scene."""
+"""Step 4, Vessels: those of the frame shown, or of the frame that shows most, found by the other module's logic; or a
+segmentation of the scene."""
 
 from __future__ import annotations
 
@@ -11,12 +12,13 @@ from VesselRegistrationWidgets.step import JobStep, Tone, explain, showText
 
 
 class VesselsStep(JobStep):
-    """Runs the segmentation network on the frame shown, in a child process."""
+    """Runs the segmentation network on the frame shown, or on some of the run, in a child process."""
 
     number, title, prefix = 4, _("Vessels"), "vessels"
 
     def connectWidgets(self) -> None:
         self.ui.segmentButton.connect("clicked()", self.segmentOrCancel)
+        self.ui.fullestFrameButton.connect("clicked()", self.showFullestFrame)
         self.ui.brightVesselsCheckBox.connect("clicked(bool)", self.onBrightVessels)
         self._segmenter: Any = None
 
@@ -52,6 +54,30 @@ class VesselsStep(JobStep):
         self.startJob(arguments, accept, [volume])
         self.refresh()
 
+    def showFullestFrame(self) -> None:
+        """Look through the run, show the frame with most contrast agent, and keep its vessels."""
+        parameters = self.parameters
+        volume, threshold = parameters.xray, parameters.threshold
+
+        def arguments(folder: Path) -> list[str]:
+            frames = self.segmenter.framesToTry(volume)
+            return self.segmenter.segmentationArguments(volume, folder, frames=frames, threshold=threshold)
+
+        def accept(folder: Path, _code: int) -> None:
+            from VesselSegmentationMRML.run_nodes import frameCount, shownFrame
+
+            node = self.segmenter.acceptFullest(volume, folder, self.parameters.segmentation)
+            if node is None:
+                self.say(_("No vessels were found in any of the frames looked at."), Tone.WARNING)
+                return
+            self.parameters.segmentation = node
+            # People count from one.
+            text = _("Frame {number} of {count} shows most vessel.")
+            self.say(text.format(number=shownFrame(volume) + 1, count=frameCount(volume)))
+
+        self.startJob(arguments, accept, [volume])
+        self.refresh()
+
     def onBrightVessels(self, areBright: bool) -> None:
         """The user says how the vessels of this run look."""
         from VesselSegmentationMRML.run_nodes import setVesselsAreBright
@@ -71,7 +97,20 @@ class VesselsStep(JobStep):
             _("Stop looking for vessels") if self.running else _("Find the vessels of the frame shown by the network"),
         )
         self.ui.segmentButton.text = _("Cancel") if self.running else _("Fi&nd vessels")
+        explain(
+            self.ui.fullestFrameButton,
+            self._noOtherFrame(problem),
+            _("Look through the run, show the frame with most contrast agent, and find its vessels"),
+        )
         self.progressBar.visible = self.running
         unfit = self.logic.vesselsProblem(parameters) if parameters.segmentation else ""
         self.summarize(parameters.segmentation.GetName() if parameters.segmentation and not unfit else "")
         showText(self.ui.vesselsFitLabel, unfit, Tone.WARNING)
+
+    def _noOtherFrame(self, problem: str) -> str:
+        """Why no frame can be looked for; "" when one can."""
+        from VesselSegmentationMRML.run_nodes import frameCount
+
+        if problem or self.running:
+            return problem or _("Vessels are being looked for")
+        return "" if frameCount(self.parameters.xray) > 1 else _("The run has one frame only")

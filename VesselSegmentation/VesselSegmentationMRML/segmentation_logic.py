@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,17 +77,19 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
         attention: bool = False,
         probability: bool = False,
         fieldOfView: str = "automatic",
+        frames: Sequence[int] | None = None,
     ) -> list[str]:
         """Write the frame shown, or all, into `folder`; the command that segments them there.
 
+        frames: these instead.
         fieldOfView: noted with the result; it is `modelFolder` that makes the difference.
         """
         import numpy as np
 
-        pixels, frames = self._frames(volumeNode, allFrames)
+        pixels, numbers = self._frames(volumeNode, allFrames, frames)
         folder = Path(folder)
         np.save(folder / FRAMES_FILE, pixels)
-        request = {"frames": frames, "fieldOfView": fieldOfView}
+        request = {"frames": numbers, "fieldOfView": fieldOfView}
         (folder / REQUEST_FILE).write_text(json.dumps(request), encoding="utf-8")
         words = ["segment", "--array", str(folder / FRAMES_FILE), "--arrays", "--output", str(folder / RESULTS_FOLDER)]
         words += ["--threshold", f"{threshold:g}", "--device", device]
@@ -97,15 +100,27 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
     def acceptSegmentation(self, volumeNode: Any, folder: Path | str, segmentationNode: Any = None) -> Any:
         """Take the masks that the command left in `folder`; the segmentation node, made or updated."""
         results, frames = self._results(volumeNode, folder)
-        document = json.loads((Path(folder) / RESULTS_FOLDER / "segmentation.json").read_text(encoding="utf-8"))
-        tags = {
-            "Threshold": f"{document['threshold']:g}",
-            "Network": document["network"] or "",
-            "Device": document["device"],
-            "FieldOfView": _request(folder)["fieldOfView"],
-        }
         masks = dict(zip(frames, results["masks"]))
-        return segment_nodes.storeMasks(volumeNode, masks, segmentationNode, tags)
+        return segment_nodes.storeMasks(volumeNode, masks, segmentationNode, _tags(folder))
+
+    def framesToTry(self, volumeNode: Any) -> list[int]:
+        """Frames of a run to segment, so that `acceptFullest` can choose among them."""
+        from VesselSegmentationLib.fullest_frame import frames_to_try
+
+        return frames_to_try(run_nodes.frameCount(volumeNode))
+
+    def acceptFullest(self, volumeNode: Any, folder: Path | str, segmentationNode: Any = None) -> Any | None:
+        """Show the one of the segmented frames with most vessel, and take its mask; None when there is no vessel."""
+        from VesselSegmentationLib.fullest_frame import fullest
+
+        results, frames = self._results(volumeNode, folder)
+        areas = results["masks"].mean(axis=(1, 2))
+        if not areas.any():
+            return None
+        chosen = fullest(areas.tolist())
+        run_nodes.showFrame(volumeNode, frames[chosen])
+        masks = {frames[chosen]: results["masks"][chosen]}
+        return segment_nodes.storeMasks(volumeNode, masks, segmentationNode, _tags(folder))
 
     def segmentInProcess(
         self,
@@ -274,7 +289,13 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
         p.trainingChart = curves.chart
         return curves
 
-    def _frames(self, volumeNode: Any, allFrames: bool) -> tuple[np.ndarray, list[int]]:
+    def _frames(
+        self, volumeNode: Any, allFrames: bool, chosen: Sequence[int] | None = None
+    ) -> tuple[np.ndarray, list[int]]:
+        import numpy as np
+
+        if chosen is not None:
+            return np.concatenate([run_nodes.framesToSegment(volumeNode, frame) for frame in chosen]), list(chosen)
         shown = run_nodes.shownFrame(volumeNode)
         if allFrames:
             return run_nodes.framesToSegment(volumeNode), list(range(run_nodes.frameCount(volumeNode)))
@@ -295,6 +316,17 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
         if max(frames) >= run_nodes.frameCount(volumeNode) or results["masks"].shape[1:] != shape:
             raise InputError(f"{volumeNode.GetName()} was changed while it was segmented. Segment it again.")
         return results, frames
+
+
+def _tags(folder: Path | str) -> dict[str, str]:
+    """What made the masks in `folder`, to be kept with them."""
+    document = json.loads((Path(folder) / RESULTS_FOLDER / "segmentation.json").read_text(encoding="utf-8"))
+    return {
+        "Threshold": f"{document['threshold']:g}",
+        "Network": document["network"] or "",
+        "Device": document["device"],
+        "FieldOfView": _request(folder)["fieldOfView"],
+    }
 
 
 def _request(folder: Path | str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import slicer
 from VesselRegistrationGuiCase import VesselRegistrationGuiCase
 
 ENSURE = "VesselSegmentationWidgets.dependencies.ensureDependencies"
+FRAMES_TO_TRY = "VesselSegmentationMRML.segmentation_logic.VesselSegmentationLogic.framesToTry"
 
 
 class VesselRegistrationVesselsTest(VesselRegistrationGuiCase):
@@ -28,6 +29,47 @@ class VesselRegistrationVesselsTest(VesselRegistrationGuiCase):
         found, truth = vesselMask(self.parameters.segmentation, self.parameters.xray), self.truthMask()
         self.assertGreater(2 * (found & truth).sum() / (found.sum() + truth.sum()), 0.6)
         self.assertEqual(self.ui.segmentationSelector.currentNode(), self.parameters.segmentation)
+
+    def test_the_fullest_frame_is_shown_with_its_vessels(self) -> None:
+        from VesselSegmentationMRML.run_nodes import frameCount, showFrame, shownFrame
+        from VesselSegmentationMRML.segment_nodes import vesselMask
+
+        run = self.parameters.xray
+        showFrame(run, 0)  # before contrast comes
+        self.settle()
+        self.assertTrue(self.ui.fullestFrameButton.enabled)
+        self.ui.fullestFrameButton.click()
+        self.assertTrue(self.widget.vessels.running)
+        self.assertFalse(self.ui.fullestFrameButton.enabled)
+        self.waitFor(lambda: not self.widget.vessels.running, "looked through")
+        areas = [self.truthMask(frame).sum() for frame in range(frameCount(run))]
+        shown = shownFrame(run)
+        self.assertGreater(areas[shown], 0.9 * max(areas))
+        self.assertEqual(self.ui.vesselsMessageLabel.text, f"Frame {shown + 1} of {len(areas)} shows most vessel.")
+        found, truth = vesselMask(self.parameters.segmentation, run), self.truthMask(shown)
+        self.assertGreater(2 * (found & truth).sum() / (found.sum() + truth.sum()), 0.6)
+
+    def test_without_vessel_in_any_frame_nothing_is_changed(self) -> None:
+        from VesselSegmentationMRML.run_nodes import showFrame, shownFrame
+
+        showFrame(self.parameters.xray, 1)
+        self.ui.thresholdSlider.value = 0.99
+        self.settle()
+        with mock.patch(FRAMES_TO_TRY, return_value=[0]):
+            self.ui.fullestFrameButton.click()
+        self.waitFor(lambda: not self.widget.vessels.running, "looked through")
+        self.assertIn("No vessels were found", self.ui.vesselsMessageLabel.text)
+        self.assertEqual(shownFrame(self.parameters.xray), 1)
+        self.assertIsNone(self.parameters.segmentation)
+        self.assertTrue(self.ui.fullestFrameButton.enabled)
+
+    def test_a_single_picture_has_no_fuller_frame(self) -> None:
+        from VesselSegmentationMRML.run_nodes import createRun, framePixels
+
+        self.parameters.xray = createRun(framePixels(self.parameters.xray)[None], "Picture")
+        self.settle()
+        self.assertFalse(self.ui.fullestFrameButton.enabled)
+        self.assertIn("one frame only", self.ui.fullestFrameButton.toolTip)
 
     def test_bright_vessels_are_said_here_too_and_reach_both_networks(self) -> None:
         import numpy as np

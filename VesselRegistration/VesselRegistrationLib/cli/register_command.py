@@ -34,7 +34,6 @@ With --from-run it begins at the pose found on another run of the patient, carri
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +45,7 @@ from VesselRegistrationLib.cli import options as shared
 from VesselRegistrationLib.cli import progress, register_start
 from VesselRegistrationLib.cli.main import DONE, REFUSED
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
+from VesselSegmentationLib.fullest_frame import FRAMES_TRIED, frames_to_try, fullest
 
 if TYPE_CHECKING:
     from VesselRegistrationLib.cli.register_start import Start
@@ -54,10 +54,6 @@ if TYPE_CHECKING:
     from VesselRegistrationLib.vessel_model import VesselModel
     from VesselRegistrationLib.xray_run import XRayRun
 
-FRAMES_TRIED = 12
-"""Frames looked at to find the one with most contrast agent."""
-MOST_ABOVE_NEIGHBORS = 1.1
-"""A frame's area of vessel beside that of the frames looked at before and after it."""
 METHODS = ("pose", "affine")
 
 
@@ -231,32 +227,16 @@ def _segment(options: argparse.Namespace, xray: XRayRun) -> Segment:
 
 
 def fullest_frame(xray: XRayRun, segment: Segment) -> int:
-    """The frame in which most vessel is seen, among evenly spread ones, and not in that one alone (`steady_areas`)."""
+    """The frame in which most vessel is seen, among evenly spread ones, and not in that one alone."""
     from tqdm import tqdm
 
-    candidates = np.unique(np.linspace(0, xray.frame_count - 1, min(FRAMES_TRIED, xray.frame_count)).astype(int))
+    candidates = frames_to_try(xray.frame_count)
     if len(candidates) == 1:
         return 0
     bar = tqdm(candidates, unit="frame", desc="look for contrast agent", leave=False)
-    seen = steady_areas([float((segment(xray.frames[index]) >= 0.5).mean()) for index in bar])
-    chosen = int(candidates[np.flatnonzero(seen == seen.max())[-1]])
+    chosen = candidates[fullest([float((segment(xray.frames[index]) >= 0.5).mean()) for index in bar])]
     print(f"frame {chosen} of 0 to {xray.frame_count - 1} shows most vessel; choose another with --frame")
     return chosen
-
-
-def steady_areas(areas: Sequence[float]) -> NDArray[np.float64]:
-    """Each frame's area of vessel (N,), or, where it stands out from its neighbors, what they show of it.
-
-    Contrast does not come for one frame only: what exceeds the median of three frames (at the ends the lesser of two)
-    by over a tenth is noise taken for vessel, as in the first frame of a fluoroscopy, before exposure and noise filter
-    have settled.
-    """
-    own = np.asarray(areas, dtype=float)
-    if len(own) < 3:
-        return own
-    inner = np.median([own[:-2], own[1:-1], own[2:]], axis=0)
-    steady = np.concatenate([[own[:2].min()], inner, [own[-2:].min()]])
-    return np.where(own > MOST_ABOVE_NEIGHBORS * steady, steady, own)
 
 
 def print_result(result: FrameRegistration) -> None:

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from VesselRegistrationLib.cli.register_command import FRAMES_TRIED, fullest_frame, steady_areas
+from VesselRegistrationLib.cli.register_command import fullest_frame
+from VesselSegmentationLib.fullest_frame import FRAMES_TRIED
 
 
 def run_of(areas: list[float]) -> tuple[SimpleNamespace, object]:
@@ -41,9 +42,3 @@ def test_only_evenly_spread_frames_of_a_long_run_are_looked_at(capsys) -> None:
     looked = []
     fullest_frame(run, lambda frame: looked.append(1) or frame)
     assert len(looked) == FRAMES_TRIED
-
-
-def test_an_area_is_its_own_unless_it_stands_out() -> None:
-    np.testing.assert_array_equal(steady_areas([0.2, 0.1]), [0.2, 0.1])
-    np.testing.assert_array_equal(steady_areas([0.3, 0.1, 0.2]), [0.1, 0.1, 0.1])
-    np.testing.assert_array_equal(steady_areas([0.2, 0.21, 0.2, 0.5, 0.22]), [0.2, 0.21, 0.2, 0.22, 0.22])
