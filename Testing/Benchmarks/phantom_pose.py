@@ -28,7 +28,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation, gaussian_filter, label, median_filter, zoom
 from scipy.spatial import cKDTree
 
-from VesselRegistrationLib.cli.register_command import fullest_frame
+from VesselRegistrationLib.cli.register_command import companions, fullest_frame
 from VesselRegistrationLib.model_reading import read_vessel_model
 from VesselRegistrationLib.pose.estimation import (
     PoseEstimate,
@@ -81,6 +81,9 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--together", nargs="+", metavar="A+B", help="runs solved together, such as run1+run2")
     parser.add_argument("--neighbors", action="store_true", help="runs solved together also from neighboring frames")
+    parser.add_argument(
+        "--frames-per-run", type=int, default=1, metavar="N", help="solve so many frames of each run together"
+    )
     parser.add_argument("--perturbed", type=int, default=0, metavar="N", help="draws of starts further off")
     parser.add_argument("--segmentation-network", type=Path, metavar="DIR", help="instead of the one shipped")
     parser.add_argument("--output", type=Path, help="folder for pictures")
@@ -92,6 +95,7 @@ def main() -> None:
     centerline = np.loadtxt(options.data / "centerline_lps.csv", delimiter=",")
     segmenter = VesselSegmenter.from_folder(options.segmentation_network)
     shots = read_shots(options.data, segmenter)
+    more = {name: further_shots(shot, segmenter, options.frames_per_run - 1) for name, shot in shots.items()}
     names = list(shots)
     groups = [[name] for name in names]
     groups += [
@@ -108,7 +112,8 @@ def main() -> None:
         chosen = [shots[name] for name in group]
         clock = time.process_time()
         views = [shot.view(chosen[0]) for shot in chosen]
-        found = estimate_pose(model, views, np.eye(4))
+        others = [shot.view(chosen[0]) for name in group for shot in more[name]]
+        found = estimate_pose(model, [*views, *others], np.eye(4))
         print(line("+".join(group), chosen, views, found, centerline, time.process_time() - clock), flush=True)
         if options.output and len(group) == 1:
             options.output.mkdir(parents=True, exist_ok=True)
@@ -130,6 +135,15 @@ def read_shots(folder: Path, segmenter: VesselSegmenter) -> dict[str, Shot]:
         reference = np.array(references[run.name])
         shots[run.name] = Shot(run, frame, segmenter.probability(run.frames[frame]), reference)
     return shots
+
+
+def further_shots(shot: Shot, segmenter: VesselSegmenter, count: int) -> list[Shot]:
+    """Other frames of a run that are solved with one of it."""
+    frames = companions(shot.run, shot.frame, segmenter.probability, count)
+    return [
+        dataclasses.replace(shot, frame=frame, probability=segmenter.probability(shot.run.frames[frame]))
+        for frame in frames
+    ]
 
 
 def print_masks(model: PoseModel, shots: dict[str, Shot]) -> None:

@@ -46,9 +46,12 @@ def register_views(
     start: FloatArray,
     roi: RegionOfInterest | None = None,
     settings: PoseSettings | None = None,
+    companions: Sequence[Sequence[int]] = (),
 ) -> list[FrameRegistration]:
     """One frame of each of several runs, solved together for one pose that the table carries from run to run.
 
+    `companions` are further frames of each run that are solved with it, as views of their own, since vessels move from
+    frame to frame; where that is refused, the frames without them are what is solved.
     `start` (4, 4) is where the model is thought to be in the first of them. Where the table of one of the runs is not
     known, each run is solved by itself and says so in its warnings; so it is where all runs together are refused, since
     one without vessels, or of another patient, must not spoil the others. Raises InputError for no frames.
@@ -58,17 +61,21 @@ def register_views(
     options = settings or PoseSettings()
     for run, frame in frames:
         run.c_arm(frame)  # raises for a frame or a geometry that is not there, before any work
-    probabilities = [segment(run.frames[frame]) for run, frame in frames]
+    places = [*frames, *((run, other) for (run, _), others in zip(frames, companions) for other in others)]
+    probabilities = [segment(run.frames[frame]) for run, frame in places]
 
     def shots(shifts: Sequence[FloatArray]) -> list[_Shot]:
-        parts = zip(frames, probabilities, shifts, strict=True)
+        parts = zip(places, probabilities, shifts)
         return [_Shot(run, frame, probability, shift) for (run, frame), probability, shift in parts]
 
     try:
-        placed = shots([_table_shift(*frames[0], *place) for place in frames])
+        placed = shots([_table_shift(*frames[0], *place) for place in places])
     except MissingGeometryError as error:
         return _solved_alone(model, shots([NO_SHIFT] * len(frames)), start, roi, options, str(error))
-    together = _solved(model, placed, start, roi, options)
+    together = _solved(model, placed, start, roi, options)[: len(frames)]
+    if len(placed) > len(frames) and together[0].status is not Status.REGISTERED:
+        placed = placed[: len(frames)]
+        together = _solved(model, placed, start, roi, options)
     if len(frames) == 1 or together[0].status is Status.REGISTERED:
         return together
     reason = f"together they are refused. {together[0].reason}"
@@ -150,7 +157,7 @@ def _solved(
     """All of them together."""
     views = [shot.view(roi) for shot in shots]
     estimate = estimate_pose(model, views, start, options)
-    names = tuple(shot.run.name for shot in shots)
+    names = tuple({id(shot.run): shot.run.name for shot in shots}.values())  # two runs may have one name
     return [
         dataclasses.replace(
             _result(

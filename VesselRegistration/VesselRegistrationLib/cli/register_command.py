@@ -55,6 +55,11 @@ if TYPE_CHECKING:
     from VesselRegistrationLib.xray_run import XRayRun
 
 METHODS = ("pose", "affine")
+MOST_FRAMES_PER_RUN = 9
+COMPANION_STEP = 2
+"""Frames between one that is solved and the next one that is solved with it: their noise has nothing in common."""
+COMPANION_SHARE = 0.6
+"""Of the vessel that the frame shows, what another one must show to be solved with it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=METHODS, default="pose", help="default: %(default)s")
     shared.add_frame(parser)
     parser.add_argument("--all-frames", action="store_true", help="register every frame of the run")
+    parser.add_argument(
+        "--frames-per-run",
+        type=int,
+        default=1,
+        metavar="N",
+        help="pose: solve so many frames of each run together, which is steadier and takes as many times as long "
+        "(default: 1)",
+    )
     register_start.add_arguments(parser)
     shared.add_roi(parser)
     parser.add_argument("--mask", type=Path, metavar="PNG", help="a vessel mask of one's own, instead of the network's")
@@ -117,6 +130,7 @@ def _check(options: argparse.Namespace) -> None:
     register_start.check(options)
     if options.all_frames and options.frame is not None:
         raise InputError(f"--frame {options.frame} and --all-frames exclude each other; give one of them.")
+    _check_frames_per_run(options)
     if len(options.xray) == 1:
         return
     for name, given in (("--all-frames", options.all_frames), ("--frame", options.frame is not None)):
@@ -126,6 +140,21 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError("--method affine is for one run; give one --xray, or use --method pose.")
     if options.mask is not None or options.roi is not None:
         raise InputError("--mask and --roi are for one run; give one --xray.")
+
+
+def _check_frames_per_run(options: argparse.Namespace) -> None:
+    """Raises InputError for a number of frames that makes no sense, alone or with the other options."""
+    if not 1 <= options.frames_per_run <= MOST_FRAMES_PER_RUN:
+        raise InputError(f"--frames-per-run {options.frames_per_run} must be from 1 to {MOST_FRAMES_PER_RUN}.")
+    if options.frames_per_run == 1:
+        return
+    for name, given in (
+        ("--all-frames", options.all_frames),
+        ("--method affine", options.method == "affine"),
+        ("--mask", options.mask is not None),
+    ):
+        if given:
+            raise InputError(f"{name} takes each frame by itself; leave out --frames-per-run {options.frames_per_run}.")
 
 
 def _check_runs_differ(runs: list[XRayRun]) -> None:
@@ -158,8 +187,9 @@ def by_pose(
     for xray in runs:
         frames.append((xray, _frame(options, xray, segment, start)))
         progress.report(0.2 + 0.4 * len(frames) / len(runs), f"vessels of {xray.name}")
+    more = [companions(*place, segment, options.frames_per_run - 1) for place in frames]
     progress.report(0.6, "estimating the pose")
-    return register_views(prepared, frames, segment, start.at(frames), shared.region_of(options), settings)
+    return register_views(prepared, frames, segment, start.at(frames), shared.region_of(options), settings, more)
 
 
 def _frame(options: argparse.Namespace, xray: XRayRun, segment: Segment, start: Start) -> int:
@@ -237,6 +267,20 @@ def fullest_frame(xray: XRayRun, segment: Segment) -> int:
     chosen = candidates[fullest([float((segment(xray.frames[index]) >= 0.5).mean()) for index in bar])]
     print(f"frame {chosen} of 0 to {xray.frame_count - 1} shows most vessel; choose another with --frame")
     return chosen
+
+
+def companions(xray: XRayRun, frame: int, segment: Segment, count: int) -> list[int]:
+    """Up to so many other frames of the run that show about as much vessel as `frame`, the nearest ones first."""
+    if count < 1:
+        return []
+    area = float((segment(xray.frames[frame]) >= 0.5).mean())
+    found: list[int] = []
+    for step in range(1, 2 * count + 1):
+        for other in (frame - step * COMPANION_STEP, frame + step * COMPANION_STEP):
+            if len(found) < count and 0 <= other < xray.frame_count:
+                shown = float((segment(xray.frames[other]) >= 0.5).mean())
+                found += [other] if shown >= COMPANION_SHARE * area > 0 else []
+    return found
 
 
 def print_result(result: FrameRegistration) -> None:
