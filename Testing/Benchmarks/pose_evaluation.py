@@ -9,7 +9,8 @@ seeds are those of `vessel-registration evaluate`, which no choice was made on; 
 patients on which the limits of pose/refusal.py and the constants of pose/uncertainty.py were set. `--header-errors`
 falsifies what each run's header says, by normal deviates: both angles by 1 degree, SID by 3 mm, SOD by 5 mm, the
 principal point by 2 mm on the detector and the table by 0.5 mm per axis; else all is exact. In-plane is then the
-distance of where the model is drawn, by the false geometry, from where the vessels are in the picture.
+distance of where the model is drawn, by the false geometry, from where the vessels are in the picture. With
+`--frames-per-run` the runs are also solved with further frames of theirs.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from VesselRegistrationLib.c_arm import CArm
+from VesselRegistrationLib.cli.register_command import companions
 from VesselRegistrationLib.pose.estimation import (
     PoseEstimate,
     PoseModel,
@@ -44,7 +46,8 @@ from VesselRegistrationLib.simulation.views import disturbed_pose
 REGIONS = ("lower", "upper", "coronary")
 FIRST_TEST_SEED = 900_000
 SUCCESS_MM = 3.0
-GOOD, WRONG = ("one view", "two views"), ("wrong patient", "mirrored", "upside down", "before contrast")
+GOOD, MORE = ("one view", "two views"), ("one view, more frames", "two views, more frames")
+WRONG = ("wrong patient", "mirrored", "upside down", "before contrast")
 ANGLE_DEG, SID_MM, SOD_MM, PRINCIPAL_POINT_MM, TABLE_MM = 1.0, 3.0, 5.0, 2.0, 0.5
 """Standard deviations of header errors."""
 FRAMES = 5
@@ -58,6 +61,8 @@ class Shot:
     true_c_arm: CArm
     true_pose: np.ndarray
     before_contrast: PoseView
+    companions: tuple[PoseView, ...] = ()
+    """Further frames of the run."""
 
 
 def main() -> None:
@@ -67,6 +72,7 @@ def main() -> None:
     parser.add_argument("--generator", choices=["default", "shifted"], default="default")
     parser.add_argument("--first-seed", type=int, default=FIRST_TEST_SEED)
     parser.add_argument("--header-errors", action="store_true")
+    parser.add_argument("--frames-per-run", type=int, default=1, metavar="N", help="default: %(default)s")
     parser.add_argument("--segmentation-network", type=Path, metavar="DIR", help="instead of the one shipped")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--output", type=Path, required=True)
@@ -104,7 +110,7 @@ def rows_of_pair(task: tuple[str, int, argparse.Namespace]) -> list[dict[str, An
         simulate_runs(region, number, 2, FRAMES, generator=generator_named(options.generator))
         for number in (seed, seed + 1)
     ]
-    shots = [[shot(case, segmenter, options.header_errors, run) for run, case in enumerate(p)] for p in patients]
+    shots = [[shot(case, segmenter, run, options) for run, case in enumerate(p)] for p in patients]
     rows = []
     for number in (0, 1):
         rows += rows_of_patient(patients[number][0], shots[number], shots[1 - number][0].view)
@@ -118,13 +124,14 @@ def _segmenter(folder: Path | None) -> Any:
     return VesselSegmenter.from_folder(folder or segmentation_network_folder())
 
 
-def shot(case: SimulatedCase, segmenter: Any, header_errors: bool, run: int) -> Shot:
+def shot(case: SimulatedCase, segmenter: Any, run: int, options: argparse.Namespace) -> Shot:
     frame, c_arm, shift = fullest_frame(case.masks, case.dilutions), case.c_arm, np.zeros(3)
-    if header_errors:
+    if options.header_errors:
         rng = np.random.default_rng([case.seed, 11, run])
         c_arm, shift = falsified(c_arm, rng), rng.normal(0, TABLE_MM, 3)
-    views = [PoseView(c_arm, segmenter.probability(case.frames[index]), shift) for index in (frame, 0)]
-    return Shot(views[0], case.c_arm, case.poses[frame], views[1])
+    others = companions(case.run(), frame, segmenter.probability, options.frames_per_run - 1)
+    views = [PoseView(c_arm, segmenter.probability(case.frames[index]), shift) for index in (frame, 0, *others)]
+    return Shot(views[0], case.c_arm, case.poses[frame], views[1], tuple(views[2:]))
 
 
 def falsified(c_arm: CArm, rng: np.random.Generator) -> CArm:
@@ -159,6 +166,10 @@ def rows_of_patient(case: SimulatedCase, shots: Sequence[Shot], other: PoseView)
         ("upside down", [_turned(first, columns=False)], []),
         ("before contrast", [shots[0].before_contrast], []),
     ]
+    if any(part.companions for part in shots):
+        both = [*(part.view for part in shots), *(view for part in shots for view in part.companions)]
+        tried += [(MORE[0], [part.view, *part.companions], [part]) for part in shots]
+        tried += [(MORE[1], both, list(shots))]
     rows = []
     for kind, views, truths in tried:
         clock = time.process_time()
@@ -192,7 +203,7 @@ def errors(points: np.ndarray, found: PoseEstimate, truths: Sequence[Shot]) -> d
     if not truths:
         return {}
     in_plane, space = [], []
-    for number, shot in enumerate(truths):
+    for number, shot in enumerate(truths):  # further frames come after these
         true, c_arm = shot.true_pose, shot.true_c_arm
         shown = points[in_picture(points, true, c_arm)]
         pose = pose_in_view(found.in_view(number), shot.view)
@@ -217,7 +228,7 @@ def report(rows: Sequence[dict[str, Any]], options: argparse.Namespace) -> str:
         "| accepted: in-plane, mm | accepted: under 3 mm | 95 % bound holds | CPU s |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for kind in GOOD:
+    for kind in [*GOOD, *(kind for kind in MORE if any(row["kind"] == kind for row in rows))]:
         for region in ("all", *options.regions):
             part = [row for row in rows if row["kind"] == kind and region in ("all", row["region"])]
             lines.append(_good_line(f"{kind}, {region}", part))
