@@ -15,6 +15,7 @@ so the weights differ by the rounding of sums in another order, and by nothing e
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +74,9 @@ def process_group(device: str) -> Iterator[str]:
         yield device
         dist.barrier()  # one that is still sending when the other is gone aborts
     finally:
+        # Engines refer to themselves: what they still hold of the group must end before Python does, which stops the
+        # group's threads in the middle ("terminate called without an active exception").
+        gc.collect()
         dist.destroy_process_group()
 
 
