@@ -74,8 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="pose: solve so many frames of each run together, which is steadier and takes as many times as long "
-        "(default: 1)",
+        help="pose: solve so many frames of each run together: steadier for what stands still, worse for what moves, "
+        "and as many times as long (default: 1)",
     )
     register_start.add_arguments(parser)
     shared.add_roi(parser)
