@@ -171,8 +171,7 @@ def dark_pixels(run: XRayRun) -> np.ndarray:
     mean = np.mean([np.asarray(frame, dtype=float) for frame in run.frames[1:]], axis=0)
     around = zoom(median_filter(mean[::COARSER, ::COARSER], AROUND), COARSER, order=1)[: mean.shape[0], : mean.shape[1]]
     dark = gaussian_filter(mean, 1) < (1 - DARKER) * np.maximum(around, 1)
-    border = AROUND
-    dark[:border] = dark[-border:] = dark[:, :border] = dark[:, -border:] = False
+    dark[:AROUND] = dark[-AROUND:] = dark[:, :AROUND] = dark[:, -AROUND:] = False  # shutters and their halo
     pieces, _ = label(dark, np.ones((3, 3)))
     is_kept = np.bincount(pieces.ravel()) > SMALLEST_PX
     is_kept[0] = False

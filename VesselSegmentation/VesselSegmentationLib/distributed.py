@@ -74,8 +74,8 @@ def process_group(device: str) -> Iterator[str]:
         yield device
         dist.barrier()  # one that is still sending when the other is gone aborts
     finally:
-        # Engines refer to themselves: what they still hold of the group must end before Python does, which stops the
-        # group's threads in the middle ("terminate called without an active exception").
+        # Engines refer to themselves and so outlive their training. What they hold of the group ends here, not while
+        # Python shuts down: a process was once seen to abort there, after its work was done.
         gc.collect()
         dist.destroy_process_group()
 

@@ -116,6 +116,6 @@ def test_the_command_takes_more_frames_and_reports_one(tmp_path, capsys) -> None
     write_case(simulate_case("phantom", 3, frames=6, size=192, model_cell_mm=2.0), tmp_path / "case")
     paths = ["--model", str(tmp_path / "case" / "model.stl"), "--xray", str(tmp_path / "case" / "run.dcm")]
     code = main(["register", *paths, "--frames-per-run", "3", "--output", str(tmp_path / "out")])
-    assert code in (0, 1)
+    assert code == 0
     assert len(json.loads((tmp_path / "out" / "registration.json").read_text())["poses"]) == 1
     assert "Traceback" not in capsys.readouterr().err
