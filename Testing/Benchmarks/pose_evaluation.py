@@ -10,7 +10,8 @@ patients on which the limits of pose/refusal.py and the constants of pose/uncert
 falsifies what each run's header says, by normal deviates: both angles by 1 degree, SID by 3 mm, SOD by 5 mm, the
 principal point by 2 mm on the detector and the table by 0.5 mm per axis; else all is exact. In-plane is then the
 distance of where the model is drawn, by the false geometry, from where the vessels are in the picture. With
-`--frames-per-run` the runs are also solved with further frames of theirs.
+`--frames-per-run` the runs are also solved with further frames of theirs. As in `register`, frames from before contrast
+agent help to find the vessels, between which bodies move by up to `--body-motion`; `--no-subtraction` leaves that.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from VesselRegistrationLib.pose.estimation import (
 )
 from VesselRegistrationLib.pose.metrics import in_picture, success_share, target_errors_mm
 from VesselRegistrationLib.projection import transform_points
+from VesselRegistrationLib.run_vessels import with_subtraction
 from VesselRegistrationLib.simulation.cases import SimulatedCase, simulate_runs
 from VesselRegistrationLib.simulation.generators import generator_named
 from VesselRegistrationLib.simulation.truth import fullest_frame
@@ -73,6 +75,8 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=FIRST_TEST_SEED)
     parser.add_argument("--header-errors", action="store_true")
     parser.add_argument("--frames-per-run", type=int, default=1, metavar="N", help="default: %(default)s")
+    parser.add_argument("--no-subtraction", action="store_true")
+    parser.add_argument("--body-motion", type=float, default=3.0, metavar="MM", help="default: %(default)s")
     parser.add_argument("--segmentation-network", type=Path, metavar="DIR", help="instead of the one shipped")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--output", type=Path, required=True)
@@ -107,7 +111,9 @@ def rows_of_pair(task: tuple[str, int, argparse.Namespace]) -> list[dict[str, An
     region, seed, options = task
     segmenter = _segmenter(options.segmentation_network)
     patients = [
-        simulate_runs(region, number, 2, FRAMES, generator=generator_named(options.generator))
+        simulate_runs(
+            region, number, 2, FRAMES, generator=generator_named(options.generator), body_motion_mm=options.body_motion
+        )
         for number in (seed, seed + 1)
     ]
     shots = [[shot(case, segmenter, run, options) for run, case in enumerate(p)] for p in patients]
@@ -129,9 +135,13 @@ def shot(case: SimulatedCase, segmenter: Any, run: int, options: argparse.Namesp
     if options.header_errors:
         rng = np.random.default_rng([case.seed, 11, run])
         c_arm, shift = falsified(c_arm, rng), rng.normal(0, TABLE_MM, 3)
-    others = companions(case.run(), frame, segmenter.probability, options.frames_per_run - 1)
-    views = [PoseView(c_arm, segmenter.probability(case.frames[index]), shift) for index in (frame, 0, *others)]
-    return Shot(views[0], case.c_arm, case.poses[frame], views[1], tuple(views[2:]))
+    alone = segmenter.probability
+    others = companions(case.run(), frame, alone, options.frames_per_run - 1)
+    segment = alone if options.no_subtraction else with_subtraction(case.run(), frame, alone)
+    views = [PoseView(c_arm, segment(case.frames[index]), shift) for index in (frame, *others)]
+    return Shot(
+        views[0], case.c_arm, case.poses[frame], PoseView(c_arm, alone(case.frames[0]), shift), tuple(views[1:])
+    )
 
 
 def falsified(c_arm: CArm, rng: np.random.Generator) -> CArm:
@@ -221,7 +231,8 @@ def report(rows: Sequence[dict[str, Any]], options: argparse.Namespace) -> str:
         "# Rigid poses of simulated patients",
         "",
         f"{options.patients} patients each of {', '.join(options.regions)}; generator {options.generator}, seeds from "
-        f"{options.first_seed}, {header}. Simulated; research use only. Medians with quartiles; success is an error "
+        f"{options.first_seed}, {header}, {_vessels(options)}. "
+        "Simulated; research use only. Medians with quartiles; success is an error "
         f"under {SUCCESS_MM:g} mm, of all cases, refused or not. Errors are means over the centreline in the picture.",
         "",
         "| | cases | in-plane, mm | under 3 mm | mTRE, mm | under 3 mm | refused | of these under 3 mm in-plane "
@@ -238,6 +249,12 @@ def report(rows: Sequence[dict[str, Any]], options: argparse.Namespace) -> str:
         refused = sum(bool(row["refused"]) for row in part)
         lines.append(f"| {kind} | {len(part)} | {refused} ({refused / len(part):.0%}) |")
     return "\n".join(lines) + "\n"
+
+
+def _vessels(options: argparse.Namespace) -> str:
+    if options.no_subtraction:
+        return f"each frame segmented by itself, bodies that move by up to {options.body_motion:g} mm"
+    return f"segmented with a frame from before contrast agent, bodies that move by up to {options.body_motion:g} mm"
 
 
 def _good_line(name: str, rows: Sequence[dict[str, Any]]) -> str:

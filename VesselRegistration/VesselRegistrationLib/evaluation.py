@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from VesselRegistrationLib.affine import apply
 from VesselRegistrationLib.c_arm import CArm, FloatArray
 from VesselRegistrationLib.projection import project_model, transform_points
+from VesselRegistrationLib.run_vessels import with_subtraction
 from VesselRegistrationLib.simulation.truth import fullest_frame
 from VesselRegistrationLib.simulation.views import disturbed_pose
 from VesselSegmentationLib.errors import InputError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from VesselRegistrationLib.registration import FrameRegistration
     from VesselRegistrationLib.simulation.cases import SimulatedCase
     from VesselRegistrationLib.vessel_model import VesselModel
+    from VesselSegmentationLib.run_subtraction import Segment
     from VesselSegmentationLib.segmenter import VesselSegmenter
 
 BoolArray = NDArray[np.bool_]
@@ -51,6 +53,10 @@ class EvaluationSettings:
     baselines: bool = False
     size: int = 512
     """Rows and columns of the simulated frames."""
+    subtraction: bool = False
+    """The run's frames from before contrast agent help to find the vessels, as they do in `register`."""
+    body_motion_mm: float = 0.0
+    """How far, at most, the body lies elsewhere in these."""
 
     def __post_init__(self) -> None:
         from VesselRegistrationLib.simulation.generators import generator_named
@@ -163,16 +169,21 @@ def simulated_patient(region: str, seed: int, settings: EvaluationSettings) -> S
     from VesselRegistrationLib.simulation.generators import generator_named
 
     generator = generator_named(settings.generator)
-    return simulate_case(region, seed, frames=FRAMES, size=settings.size, generator=generator)
+    motion = settings.body_motion_mm
+    return simulate_case(region, seed, FRAMES, settings.size, generator=generator, body_motion_mm=motion)
 
 
-def examine_case(case: SimulatedCase, networks: Networks, baselines: bool) -> ExaminedFrame:
-    """Score the frame with most contrast, from a start pose as far off as a user's would be."""
+def examine_case(case: SimulatedCase, networks: Networks, baselines: bool, subtraction: bool = False) -> ExaminedFrame:
+    """Score the frame with most contrast, from a start pose as far off as a user's would be.
+
+    With `subtraction` earlier frames of the run help to find its vessels.
+    """
     frame = fullest_frame(case.masks, case.dilutions)
     model, true_pose, points = case.model, case.poses[frame], case.centerline_lps
     c_arm, image, truth = case.run().c_arm(frame), case.frames[frame], case.masks[frame]
     start = disturbed_pose(true_pose, model.points_lps.mean(axis=0), np.random.default_rng([case.seed, 5]))
-    probability = networks.segmenter.probability(image)
+    segment: Segment = networks.segmenter.probability
+    probability = (with_subtraction(case.run(), frame, segment) if subtraction else segment)(image)
     found = np.asarray(probability >= 0.5)
     filtered = frangi_vessels(image) if baselines else None
     result, refused = _registered(case, frame, start, probability, networks.matcher)

@@ -117,7 +117,8 @@ class SimulatedRuns:
 
 
 def _examined(networks: Networks, place: Place, settings: EvaluationSettings) -> ExaminedFrame:
-    return examine_case(simulated_patient(*place, settings), networks, settings.baselines)
+    case = simulated_patient(*place, settings)
+    return examine_case(case, networks, settings.baselines, settings.subtraction)
 
 
 def _scored(networks: Networks, place: Place, settings: EvaluationSettings) -> FrameScore:

@@ -31,10 +31,11 @@ from VesselRegistrationLib.pose.metrics import projection_distances_mm
 from VesselRegistrationLib.pose.refusal import LARGEST_OWN_SHIFT_MM, trust
 from VesselRegistrationLib.pose.rigid import shifted
 from VesselRegistrationLib.projection import project_model, silhouette, transform_points
-from VesselRegistrationLib.registration import FrameRegistration, Segment, Status
+from VesselRegistrationLib.registration import FrameRegistration, Status
 from VesselRegistrationLib.xray_run import XRayRun, carry_pose, table_shift_lps
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
 from VesselSegmentationLib.metrics import overlap_metrics
+from VesselSegmentationLib.run_subtraction import Segment
 
 NO_SHIFT = np.zeros(3)
 
@@ -42,7 +43,7 @@ NO_SHIFT = np.zeros(3)
 def register_views(
     model: PoseModel,
     frames: Sequence[tuple[XRayRun, int]],
-    segment: Segment,
+    segment: Segment | Sequence[Segment],
     start: FloatArray,
     roi: RegionOfInterest | None = None,
     settings: PoseSettings | None = None,
@@ -50,6 +51,7 @@ def register_views(
 ) -> list[FrameRegistration]:
     """One frame of each of several runs, solved together for one pose that the table carries from run to run.
 
+    `segment` finds the vessels, of all runs or one of each.
     `companions` are further frames of each run that are solved with it, as views of their own, since vessels move from
     frame to frame; where that is refused, the frames without them are what is solved.
     `start` (4, 4) is where the model is thought to be in the first of them. Where the table of one of the runs is not
@@ -62,7 +64,9 @@ def register_views(
     for run, frame in frames:
         run.c_arm(frame)  # raises for a frame or a geometry that is not there, before any work
     places = [*frames, *((run, other) for (run, _), others in zip(frames, companions) for other in others)]
-    probabilities = [segment(run.frames[frame]) for run, frame in places]
+    each = [segment] * len(frames) if callable(segment) else list(segment)
+    each += [own for own, others in zip(each, companions) for _ in others]
+    probabilities = [own(run.frames[frame]) for own, (run, frame) in zip(each, places, strict=True)]
 
     def shots(shifts: Sequence[FloatArray]) -> list[_Shot]:
         parts = zip(places, probabilities, shifts)

@@ -7,7 +7,6 @@ and say what came of it. A frame in which the match means nothing is refused wit
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from VesselRegistrationLib.projection import Projection, project_model, silhouet
 from VesselRegistrationLib.vessel_model import VesselModel
 from VesselRegistrationLib.xray_run import FrameGeometry, XRayRun
 from VesselSegmentationLib.errors import InputError
+from VesselSegmentationLib.run_subtraction import Segment
 
 if TYPE_CHECKING:
     from VesselRegistrationLib.matching import AffineMatch, AffineMatcher, MatchSettings
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from VesselRegistrationLib.pose.landmark_fit import LandmarkErrors
 
 BoolArray = NDArray[np.bool_]
-Segment = Callable[[NDArray[np.generic]], NDArray[np.floating]]
-"""From a frame (rows, columns) to its vessel probability on the same pixels."""
 
 SMALLEST_MASK_SHARE = 0.0005
 LARGEST_MASK_SHARE = 0.5
@@ -77,6 +75,8 @@ class FrameRegistration:
     """The frame's geometry, by whose table the pose can be carried to other runs."""
     landmarks: LandmarkErrors | None = None
     """How far off named points are, where this frame marks any."""
+    is_subtracted: bool = False
+    """The vessels were found with the help of a frame from before contrast agent came."""
 
     @property
     def vessels(self) -> BoolArray:

@@ -85,12 +85,19 @@ class FrameEntry:
     match: PictureMatch | None = None
     threshold: float | None = None
     vessel_share: float | None = None
+    is_subtracted: bool | None = None
+    """A frame from before contrast agent helped to find the vessels."""
     warnings: Sequence[str] = ()
     projection: str = "perspective"
 
     def as_json(self) -> dict[str, Any]:
         """The frame's part of a report; what is optional there and not known is left out."""
-        known = {"file": self.file, "threshold": self.threshold, "vesselShare": _number(self.vessel_share)}
+        known = {
+            "file": self.file,
+            "threshold": self.threshold,
+            "vesselShare": _number(self.vessel_share),
+            "subtracted": self.is_subtracted,
+        }
         return {
             "method": "affine" if self.errors is None else "pose",
             "run": self.run,

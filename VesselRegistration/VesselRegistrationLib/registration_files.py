@@ -133,6 +133,7 @@ def frame_entry(result: FrameRegistration, run_file: str) -> FrameEntry:
         roi=result.roi,
         threshold=result.threshold,
         vessel_share=float(result.vessels.mean()),
+        is_subtracted=result.is_subtracted,
         warnings=match.warnings if match else (),
         projection=result.projection.mode.value,
         c_arm=result.c_arm,

@@ -79,6 +79,9 @@ QUANTITIES = {
 INCREMENTS = " + increments since the first frame"
 """Ends the source of a value that changes along the run."""
 
+SAME_VIEW = 0.5
+"""Degrees, millimetres and pixels by which two frames of one view may differ."""
+
 NEEDED_FOR_C_ARM = ("primary_angle", "secondary_angle", "sid", "sod", "spacing")
 
 
@@ -240,6 +243,18 @@ def carry_pose(model_to_isocenter: FloatArray, from_table_lps: Any, to_table_lps
             raise InputError(f"A table position is three finite numbers in LPS mm, not {position.tolist()}.")
     pose[:3, 3] += end - start
     return pose
+
+
+def is_same_view(first: FrameGeometry, second: FrameGeometry) -> bool:
+    """Neither C-arm nor table has moved between two frames of a run, by what its header says."""
+    for name in QUANTITIES:
+        here, there = (getattr(geometry, name).value for geometry in (first, second))
+        if here is None or there is None:
+            if here is not there:
+                return False
+        elif not np.allclose(here, there, rtol=0, atol=SAME_VIEW):
+            return False
+    return True
 
 
 def table_shift_lps(start: FrameGeometry, end: FrameGeometry, same_run: bool = False) -> FloatArray:

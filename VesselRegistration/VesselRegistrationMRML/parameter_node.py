@@ -70,6 +70,8 @@ class VesselRegistrationParameterNode:
     roi: vtkMRMLMarkupsROINode
     segmentation: vtkMRMLSegmentationNode
     threshold: Annotated[float, WithinRange(0.01, 0.99), Default(0.5)]
+    subtract: bool = True
+    """A frame from before contrast agent helps to find the vessels, where the run has one."""
     method: Method = Method.POSE
     improvementSteps: Annotated[int, WithinRange(0, 500), Default(5)]
 

@@ -74,6 +74,14 @@ class PictureLogic:
         roi = self.roi(p)
         return str(roi) if roi else "outside the picture"
 
+    def earlierFrames(self, p: Any) -> list[int]:
+        """Frames that may be subtracted from the one shown to find its vessels; none where that is not wanted."""
+        if not p.subtract or p.xray is None:
+            return []
+        from VesselRegistrationLib.run_vessels import earlier_frames
+
+        return earlier_frames(self.geometryOf(p).frames, self.frame(p))
+
     def vesselsProblem(self, p: Any) -> str:
         """Why the segmentation cannot be used for the frame shown; empty when it can."""
         if p.segmentation is None:

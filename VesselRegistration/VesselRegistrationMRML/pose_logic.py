@@ -125,17 +125,22 @@ class PoseLogic:
         model, _ = self.checkedCase(p)
         frame = self.frame(p)
         first = 0 if allFrames else frame
+        geometry = self.geometryOf(p)
+        vessels = None if allFrames else self.vessels(p)
+        earlier = self.earlierFrames(p) if not allFrames and vessels is None else []
         job = parts.registration_job.Job(
             model=model,
-            frames=run_nodes.framesToSegment(p.xray, None if allFrames else frame),
+            frames=run_nodes.framesToSegment(p.xray, *([] if allFrames else [*earlier, frame])),
             firstFrame=first,
-            geometry=self.geometryOf(p),
+            geometry=geometry,
             startLps=self._carried(p, self._registrationStart(p), frame, first),
             roi=self.roi(p) if p.useRoi else None,
-            vessels=None if allFrames else self.vessels(p),
+            vessels=vessels,
             threshold=p.threshold,
             method=p.method.value,
             steps=p.improvementSteps,
+            earlier=len(earlier),
+            subtract=p.subtract,
         )
         return parts.registration_job.write(job, pathlib.Path(folder))
 

@@ -35,7 +35,7 @@ class OtherRun:
     """A frame of a second run."""
 
     pixels: np.ndarray
-    """(rows, columns)."""
+    """(F, rows, columns): frames to be subtracted, and the frame itself."""
     frame: int
     geometry: RunGeometry
 
@@ -47,10 +47,10 @@ class Job:
     model: VesselModel
     frames: np.ndarray
     firstFrame: int
-    """Which frame of the run `frames[0]` is."""
+    """Which frame of the run `frames[earlier]` is."""
     geometry: RunGeometry
     startLps: FloatArray
-    """Model to isocentre at `frames[0]`."""
+    """Model to isocentre at that frame."""
     roi: RegionOfInterest | None
     vessels: BoolArray | None
     """Mask of the one frame; None: the network finds them."""
@@ -61,6 +61,10 @@ class Job:
     """Of refinement of an affine."""
     other: OtherRun | None = None
     """Solved together with the first frame; its vessels are found by the network."""
+    earlier: int = 0
+    """So many of `frames` come first, seen from where the next one is, and are only there to be subtracted."""
+    subtract: bool = True
+    """Where frames from before contrast agent are there, they help to find the vessels."""
 
 
 def write(job: Job, folder: Path) -> list[str]:
@@ -70,20 +74,26 @@ def write(job: Job, folder: Path) -> list[str]:
     from VesselSegmentationLib.overlay import write_png
 
     write_vessel_model(job.model, folder / "model.vtp")
-    _writeRun(folder, RUN_NAME, job.frames, job.geometry.frames[job.firstFrame : job.firstFrame + len(job.frames)])
+    _writeRun(folder, RUN_NAME, job.frames, job.geometry.frames[job.firstFrame :], job.earlier)
     start = {"coordinateSystem": "LPS", "modelToIsocenter": job.startLps.tolist()}
     write_atomically(folder / START_FILE, json.dumps(start))
-    otherFrame = None if job.other is None else job.other.frame
-    write_atomically(folder / JOB_FILE, json.dumps({"firstFrame": job.firstFrame, "otherFrame": otherFrame}))
+    # Frames of a report count from the first one that is written.
+    otherFrame = None if job.other is None else job.other.frame + 1 - len(job.other.pixels)
+    write_atomically(
+        folder / JOB_FILE, json.dumps({"firstFrame": job.firstFrame - job.earlier, "otherFrame": otherFrame})
+    )
     arguments = ["register", "--model", str(folder / "model.vtp"), "--model-frame", "LPS", "--model-units", "mm"]
     arguments += ["--xray", str(folder / f"{RUN_NAME}.nrrd"), "--initial-pose", str(folder / START_FILE)]
     arguments += ["--method", job.method, "--threshold", f"{job.threshold:g}", "--steps", str(job.steps)]
     if job.other is not None:
         other = job.other
-        _writeRun(folder, OTHER_NAME, other.pixels[None], (other.geometry.frame(other.frame),))
+        _writeRun(folder, OTHER_NAME, other.pixels, (other.geometry.frame(other.frame),), len(other.pixels) - 1)
         arguments += ["--xray", str(folder / f"{OTHER_NAME}.nrrd")]
+        arguments += ["--earlier", str(job.earlier), str(len(other.pixels) - 1)]
     else:
-        arguments += ["--frame", "0"] if len(job.frames) == 1 else ["--all-frames"]
+        isOne = len(job.frames) == job.earlier + 1
+        arguments += ["--frame", str(job.earlier)] if isOne else ["--all-frames"]
+    arguments += [] if job.subtract else ["--no-subtraction"]
     if job.roi is not None:
         arguments += ["--roi", *(str(value) for value in (job.roi.x, job.roi.y, job.roi.width, job.roi.height))]
     if job.vessels is not None:
@@ -92,14 +102,16 @@ def write(job: Job, folder: Path) -> list[str]:
     return [*arguments, "--output", str(folder / RESULT_FOLDER)]
 
 
-def _writeRun(folder: Path, name: str, frames: np.ndarray, views: Sequence[FrameGeometry]) -> None:
-    """Frames (F, rows, columns) as a file with one geometry each beside it. Raises OutputError."""
+def _writeRun(folder: Path, name: str, frames: np.ndarray, views: Sequence[FrameGeometry], earlier: int = 0) -> None:
+    """Frames (F, rows, columns) as a file with one geometry each beside it; `views` begin with the one after those that
+    are earlier, whose view is the same. Raises OutputError."""
     import SimpleITK
 
     from VesselSegmentationLib.files import write_atomically
 
     SimpleITK.WriteImage(SimpleITK.GetImageFromArray(np.ascontiguousarray(frames)), str(folder / f"{name}.nrrd"))
-    beside = {"frames": [_sidecar(view) for view in views]}
+    each = [*[views[0]] * earlier, *views][: len(frames)]
+    beside = {"frames": [_sidecar(view) for view in each]}
     write_atomically(folder / f"{name}.geometry.json", json.dumps(beside))
 
 

@@ -113,16 +113,22 @@ class RunsLogic:
 
     def togetherArguments(self, p: Any, folder: pathlib.Path, other: Any) -> list[str]:
         """As `registrationArguments` for the frames shown of both runs, solved for one pose. Raises UserError."""
+        from VesselRegistrationLib.run_vessels import earlier_frames
+
         problem = self.togetherProblem(p, other)
         if problem:
             raise InputError(problem)
         model, _ = self.checkedCase(p)
         frame, otherFrame = self.frame(p), run_nodes.shownFrame(other)
+        geometry = self.geometryOf(p)
+        otherGeometry = parts.geometry_node.load(parts.geometry_node.nodeOf(other))
+        earlier = self.earlierFrames(p)
+        otherEarlier = earlier_frames(otherGeometry.frames, otherFrame) if p.subtract else []
         job = parts.registration_job.Job(
             model=model,
-            frames=run_nodes.framesToSegment(p.xray, frame),
+            frames=run_nodes.framesToSegment(p.xray, *earlier, frame),
             firstFrame=frame,
-            geometry=self.geometryOf(p),
+            geometry=geometry,
             startLps=self._carried(p, self._registrationStart(p), frame, frame),
             roi=None,
             vessels=None,
@@ -130,10 +136,10 @@ class RunsLogic:
             method=Method.POSE.value,
             steps=p.improvementSteps,
             other=parts.registration_job.OtherRun(
-                run_nodes.framesToSegment(other, otherFrame)[0],
-                otherFrame,
-                parts.geometry_node.load(parts.geometry_node.nodeOf(other)),
+                run_nodes.framesToSegment(other, *otherEarlier, otherFrame), otherFrame, otherGeometry
             ),
+            earlier=len(earlier),
+            subtract=p.subtract,
         )
         return parts.registration_job.write(job, pathlib.Path(folder))
 

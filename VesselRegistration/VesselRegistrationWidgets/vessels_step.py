@@ -44,7 +44,8 @@ class VesselsStep(JobStep):
         volume, threshold = parameters.xray, parameters.threshold
 
         def arguments(folder: Path) -> list[str]:
-            return self.segmenter.segmentationArguments(volume, folder, allFrames=False, threshold=threshold)
+            earlier = self.logic.earlierFrames(parameters)
+            return self.segmenter.segmentationArguments(volume, folder, threshold=threshold, earlier=earlier)
 
         def accept(folder: Path, code: int) -> None:
             node = self.segmenter.acceptSegmentation(volume, folder, self.parameters.segmentation)
@@ -61,7 +62,10 @@ class VesselsStep(JobStep):
 
         def arguments(folder: Path) -> list[str]:
             frames = self.segmenter.framesToTry(volume)
-            return self.segmenter.segmentationArguments(volume, folder, frames=frames, threshold=threshold)
+            earlier = None if parameters.subtract else ()
+            return self.segmenter.segmentationArguments(
+                volume, folder, frames=frames, threshold=threshold, earlier=earlier
+            )
 
         def accept(folder: Path, _code: int) -> None:
             from VesselSegmentationMRML.run_nodes import frameCount, shownFrame

@@ -26,6 +26,8 @@ class VesselSegmentationParameterNode:
     network: str = ""
     """Folder of a network of one's own; "" is the shipped one."""
     threshold: Annotated[float, WithinRange(0.01, 0.99), Default(0.5)]
+    subtract: bool = True
+    """A frame from before contrast agent helps to find the vessels, where the run has one."""
     device: Device = Device.AUTOMATIC
     wantProbability: bool = False
     wantAttention: bool = False

@@ -162,11 +162,13 @@ def setVesselsAreBright(volumeNode: Any, areBright: bool) -> None:
         keeper.RemoveAttribute(BRIGHT_ATTRIBUTE)
 
 
-def framesToSegment(volumeNode: Any, index: int | None = None) -> np.ndarray:
-    """A frame, or with None all of them, as the network expects them: (F, rows, columns), vessels dark."""
+def framesToSegment(volumeNode: Any, *indices: int) -> np.ndarray:
+    """Frames, or without numbers all of them, as the network expects them: (F, rows, columns), vessels dark."""
+    import numpy as np
+
     from VesselSegmentationLib.intensity import turned_around
 
-    frames = runPixels(volumeNode) if index is None else framePixels(volumeNode, index)[None]
+    frames = np.stack([framePixels(volumeNode, index) for index in indices]) if indices else runPixels(volumeNode)
     return turned_around(frames) if vesselsAreBright(volumeNode) else frames
 
 

@@ -78,21 +78,26 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
         probability: bool = False,
         fieldOfView: str = "automatic",
         frames: Sequence[int] | None = None,
+        earlier: Sequence[int] | None = None,
     ) -> list[str]:
         """Write the frame shown, or all, into `folder`; the command that segments them there.
 
         frames: these instead.
+        earlier: frames before the one shown, among which one from before contrast agent may be, to be subtracted;
+            an empty list: none; default: the run's first and some others.
         fieldOfView: noted with the result; it is `modelFolder` that makes the difference.
         """
         import numpy as np
 
-        pixels, numbers = self._frames(volumeNode, allFrames, frames)
+        numbers = self._frames(volumeNode, allFrames, frames)
+        before = self._earlier(numbers, earlier)
         folder = Path(folder)
-        np.save(folder / FRAMES_FILE, pixels)
+        np.save(folder / FRAMES_FILE, run_nodes.framesToSegment(volumeNode, *before, *numbers))
         request = {"frames": numbers, "fieldOfView": fieldOfView}
         (folder / REQUEST_FILE).write_text(json.dumps(request), encoding="utf-8")
         words = ["segment", "--array", str(folder / FRAMES_FILE), "--arrays", "--output", str(folder / RESULTS_FOLDER)]
         words += ["--threshold", f"{threshold:g}", "--device", device]
+        words += ["--no-subtraction"] if earlier is not None and not earlier else ["--earlier", str(len(before))]
         if str(modelFolder):
             words += ["--segmentation-network", str(modelFolder)]
         return words + ["--attention"] * attention + ["--probability"] * probability
@@ -135,7 +140,8 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
         """Segment here and now, for scripts: the application waits. torch and monai must be installed."""
         from VesselSegmentationLib.segmenter import VesselSegmenter
 
-        pixels, frames = self._frames(volumeNode, allFrames)
+        frames = self._frames(volumeNode, allFrames)
+        pixels = run_nodes.framesToSegment(volumeNode, *frames)
         segmenter = VesselSegmenter.from_folder(modelFolder or None, device)
         masks = {frame: segmenter.segment(picture, threshold) for frame, picture in zip(frames, pixels)}
         network = segmenter.metadata.sha256 if segmenter.metadata else ""
@@ -207,6 +213,7 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
             attention=p.wantAttention,
             probability=p.wantProbability,
             fieldOfView=p.fieldOfView.value,
+            earlier=None if p.subtract else (),
         )
 
     def accept(self, p: VesselSegmentationParameterNode, volumeNode: Any, folder: Path | str) -> str:
@@ -289,17 +296,19 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
         p.trainingChart = curves.chart
         return curves
 
-    def _frames(
-        self, volumeNode: Any, allFrames: bool, chosen: Sequence[int] | None = None
-    ) -> tuple[np.ndarray, list[int]]:
-        import numpy as np
-
+    def _frames(self, volumeNode: Any, allFrames: bool, chosen: Sequence[int] | None = None) -> list[int]:
+        """The numbers of the frames to segment."""
         if chosen is not None:
-            return np.concatenate([run_nodes.framesToSegment(volumeNode, frame) for frame in chosen]), list(chosen)
-        shown = run_nodes.shownFrame(volumeNode)
-        if allFrames:
-            return run_nodes.framesToSegment(volumeNode), list(range(run_nodes.frameCount(volumeNode)))
-        return run_nodes.framesToSegment(volumeNode, shown), [shown]
+            return list(chosen)
+        return list(range(run_nodes.frameCount(volumeNode))) if allFrames else [run_nodes.shownFrame(volumeNode)]
+
+    def _earlier(self, numbers: Sequence[int], given: Sequence[int] | None) -> list[int]:
+        """Frames to be subtracted from the one to segment; several have earlier ones among them."""
+        from VesselSegmentationLib.run_subtraction import frames_before
+
+        if len(numbers) > 1:
+            return []
+        return frames_before(numbers[0]) if given is None else list(given)
 
     def _results(self, volumeNode: Any, folder: Path | str) -> tuple[dict[str, np.ndarray], list[int]]:
         """Arrays by kind, one entry per frame, and the numbers of the frames."""

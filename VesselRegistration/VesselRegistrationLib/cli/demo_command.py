@@ -23,10 +23,11 @@ from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.files import write_atomically
 
 if TYPE_CHECKING:
-    from VesselRegistrationLib.registration import FrameRegistration, Segment
+    from VesselRegistrationLib.registration import FrameRegistration
     from VesselRegistrationLib.simulation.truth import Truth
     from VesselRegistrationLib.vessel_model import VesselModel
     from VesselRegistrationLib.xray_run import XRayRun
+    from VesselSegmentationLib.run_subtraction import Segment
 
 START_POSE_FILE = "start-pose.json"
 PICTURE_FILE = "before-after.png"
@@ -46,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     from VesselRegistrationLib.model_reading import read_vessel_model
     from VesselRegistrationLib.pose_files import read_pose
     from VesselRegistrationLib.registration_files import prepare_output_folder, write_registration
+    from VesselRegistrationLib.run_vessels import with_subtraction
     from VesselRegistrationLib.simulation.truth import read_truth
     from VesselRegistrationLib.xray_reading import read_xray_run
     from VesselSegmentationLib.resources import resource_folder
@@ -56,9 +58,9 @@ def run(options: argparse.Namespace) -> int:
     folder = prepare_output_folder(options.output)
     model, xray, truth = read_vessel_model(case / "model.stl"), read_xray_run(case / "run.dcm"), read_truth(case)
     print(format_inspection(inspect_run(xray)))
-    segment = shared.load_segmenter(options).probability
     start = read_pose(case / START_POSE_FILE) if (case / START_POSE_FILE).is_file() else np.eye(4)
     frame = truth.fullest_frame()
+    segment = with_subtraction(xray, frame, shared.load_segmenter(options).probability)
     pose, seconds = _by_pose(model, xray, frame, segment, start)
     affine = _by_affine(options, model, xray, frame, segment, start)
     write_registration([pose], model, "model.stl", "run.dcm", folder)

@@ -5,6 +5,9 @@ by where it carries the model's centerline, in pixels and in mm at the isocenter
 The rigid pose from the same start is scored beside it. Medians with quartiles; failures and refusals are counted.
 Writes evaluation.json, evaluation.md, box plots and pictures of the best, median and worst frames.
 
+With --subtraction earlier frames of the run help to find the vessels; --body-motion moves bodies between them, for
+simulated ones would else lie stiller than any patient.
+
 With --baselines the Frangi filter and SimpleITK's registration run on the same frames. `--generator shifted` draws
 patients, views and machines outside the ranges of the training. The result does not depend on --workers.
 
@@ -39,6 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--patients", type=int, default=10, help="simulated patients per region (default: %(default)s)")
     parser.add_argument("--regions", nargs="+", choices=REGIONS, default=["lower", "upper"])
     parser.add_argument("--generator", choices=GENERATORS, default="default", help="default: %(default)s")
+    parser.add_argument(
+        "--subtraction", action="store_true", help="each run's frame from before contrast agent helps, as in `register`"
+    )
+    parser.add_argument(
+        "--body-motion",
+        type=float,
+        default=0.0,
+        metavar="MM",
+        help="how far, at most, bodies lie elsewhere before contrast agent (default: %(default)s)",
+    )
     parser.add_argument("--baselines", action="store_true", help="Frangi and SimpleITK on the same frames")
     parser.add_argument(
         "--workers",
@@ -84,7 +97,14 @@ def _on_patients(options: argparse.Namespace, folder: Path) -> str:
     from VesselRegistrationLib.evaluation_report import write_patient_report
     from VesselRegistrationLib.evaluation_runs import SimulatedRuns
 
-    settings = EvaluationSettings(tuple(options.regions), options.patients, options.generator, options.baselines)
+    settings = EvaluationSettings(
+        tuple(options.regions),
+        options.patients,
+        options.generator,
+        options.baselines,
+        subtraction=options.subtraction,
+        body_motion_mm=options.body_motion,
+    )
     folders = _folders(options)
     with SimulatedRuns(folders, settings, options.workers) as runs:
         patients = len(settings.regions) * settings.patients

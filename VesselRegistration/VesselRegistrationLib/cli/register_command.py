@@ -17,6 +17,9 @@ Writes
   frame.png mask.png projection.png summary.png
   registered-model.stl   the registered model, LPS mm from the isocentre
 
+Where the run begins before contrast agent came, one of these frames is subtracted to tell vessels from what else is
+dark (--no-subtraction leaves that).
+
 A frame without usable vessels is refused: the reason is printed and in the JSON, and the exit code is 1.
 With --all-frames every frame is registered: the pose is followed from frame to frame, an affine is found for each by
 itself. The pictures are of the best frame.
@@ -34,6 +37,8 @@ With --from-run it begins at the pose found on another run of the patient, carri
 from __future__ import annotations
 
 import argparse
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,9 +55,10 @@ from VesselSegmentationLib.fullest_frame import FRAMES_TRIED, frames_to_try, ful
 if TYPE_CHECKING:
     from VesselRegistrationLib.cli.register_start import Start
     from VesselRegistrationLib.pose.estimation import PoseEstimate
-    from VesselRegistrationLib.registration import FrameRegistration, Segment
+    from VesselRegistrationLib.registration import FrameRegistration
     from VesselRegistrationLib.vessel_model import VesselModel
     from VesselRegistrationLib.xray_run import XRayRun
+    from VesselSegmentationLib.run_subtraction import Segment
 
 METHODS = ("pose", "affine")
 MOST_FRAMES_PER_RUN = 9
@@ -79,6 +85,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     register_start.add_arguments(parser)
     shared.add_roi(parser)
+    parser.add_argument(
+        "--no-subtraction",
+        action="store_true",
+        help="find the vessels in each frame by itself, though the run begins before contrast agent came",
+    )
+    parser.add_argument(
+        "--earlier",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="of each run the first N frames are only there to be subtracted (default: 0)",
+    )
     parser.add_argument("--mask", type=Path, metavar="PNG", help="a vessel mask of one's own, instead of the network's")
     parser.add_argument("--threshold", type=float, default=0.5, help="vessel from this probability (default: 0.5)")
     affine = parser.add_argument_group("affine")
@@ -105,6 +123,7 @@ def run(options: argparse.Namespace) -> int:
         for warning in xray.warnings:
             print(f"run {xray.name}: {warning}")
     _check_runs_differ(runs)
+    _check_earlier(options, runs)
     start = register_start.read_start(options, model, runs)
     prepare_output_folder(options.output)
     if options.method == "pose":
@@ -157,6 +176,20 @@ def _check_frames_per_run(options: argparse.Namespace) -> None:
             raise InputError(f"{name} takes each frame by itself; leave out --frames-per-run {options.frames_per_run}.")
 
 
+def _check_earlier(options: argparse.Namespace, runs: list[XRayRun]) -> None:
+    """One number of earlier frames per run. Raises InputError for others, and where they leave no frame."""
+    options.earlier = options.earlier or [0] * len(runs)
+    if len(options.earlier) != len(runs):
+        raise InputError(f"--earlier needs one number for each of {len(runs)} runs, not {len(options.earlier)}.")
+    for run, count in zip(runs, options.earlier, strict=True):
+        if not 0 <= count < run.frame_count:
+            raise InputError(
+                f"--earlier {count} must be from 0 to {run.frame_count - 1}: {run.name} has {run.frame_count} frames."
+            )
+    if options.all_frames and any(options.earlier):
+        raise InputError("--earlier is for single frames; leave it out with --all-frames.")
+
+
 def _check_runs_differ(runs: list[XRayRun]) -> None:
     """Raises InputError for the same pictures twice: counted twice, they would make the pose look surer than it is."""
     for index, run in enumerate(runs):
@@ -182,22 +215,26 @@ def by_pose(
     prepared = PoseModel.of(model)
     if options.all_frames:
         region, run = shared.region_of(options), runs[0]
-        return register_run(prepared, run, segment, start.at([(run, 0)]), region, settings, _report_frames)
-    frames = []
+        own = _of_run(options, run, _fullest_of_tried(run, segment), segment)
+        return _told([own], register_run(prepared, run, own, start.at([(run, 0)]), region, settings, _report_frames))
+    frames: list[tuple[XRayRun, int]] = []
+    segments: list[Segment] = []
     for xray in runs:
-        frames.append((xray, _frame(options, xray, segment, start)))
+        frames.append((xray, _frame(options, xray, segment, start, options.earlier[len(frames)])))
+        segments.append(_of_run(options, *frames[-1], segment))
         progress.report(0.2 + 0.4 * len(frames) / len(runs), f"vessels of {xray.name}")
     more = [companions(*place, segment, options.frames_per_run - 1) for place in frames]
     progress.report(0.6, "estimating the pose")
-    return register_views(prepared, frames, segment, start.at(frames), shared.region_of(options), settings, more)
+    region = shared.region_of(options)
+    return _told(segments, register_views(prepared, frames, segments, start.at(frames), region, settings, more))
 
 
-def _frame(options: argparse.Namespace, xray: XRayRun, segment: Segment, start: Start) -> int:
+def _frame(options: argparse.Namespace, xray: XRayRun, segment: Segment, start: Start, first: int) -> int:
     """The frame that was asked for, the one that landmarks were marked on, or the fullest one."""
     if options.frame is not None:
         return int(options.frame)
     marked = start.frame_of(xray)
-    return fullest_frame(xray, segment) if marked is None else marked
+    return fullest_frame(xray, segment, first) if marked is None else marked
 
 
 def _report_frames(done: int, total: int) -> None:
@@ -219,14 +256,17 @@ def by_affine(options: argparse.Namespace, model: VesselModel, xray: XRayRun, st
     )
     matcher, roi = shared.load_matcher(options), shared.region_of(options)
     if not options.all_frames:
-        frame = _frame(options, xray, segment, start)
+        frame = _frame(options, xray, segment, start, options.earlier[0])
+        segment = _of_run(options, xray, frame, segment)
         progress.report(0.3, f"matching frame {frame}")
-        return [register_frame(model, xray, frame, segment, matcher, roi, start.at([(xray, frame)]), settings)]
+        result = register_frame(model, xray, frame, segment, matcher, roi, start.at([(xray, frame)]), settings)
+        return _told([segment], [result])
+    segment = _of_run(options, xray, _fullest_of_tried(xray, segment), segment)
     first, results = start.at([(xray, 0)]), []
     for frame in progress.each(range(xray.frame_count), xray.frame_count, "frame", "register"):
         pose = pose_with_table(first, xray, frame)
         results.append(register_frame(model, xray, frame, segment, matcher, roi, pose, settings))
-    return results
+    return _told([segment], results)
 
 
 def pose_with_table(start: NDArray[np.float64], xray: XRayRun, frame: int) -> NDArray[np.float64]:
@@ -256,17 +296,45 @@ def _segment(options: argparse.Namespace, xray: XRayRun) -> Segment:
     return lambda _: mask.astype(np.float32)
 
 
-def fullest_frame(xray: XRayRun, segment: Segment) -> int:
-    """The frame in which most vessel is seen, among evenly spread ones, and not in that one alone."""
+def _of_run(options: argparse.Namespace, xray: XRayRun, frame: int, segment: Segment) -> Segment:
+    """With what the run shows before contrast agent came, where it does and is not to be left out."""
+    from VesselRegistrationLib.run_vessels import is_subtracting, with_subtraction
+
+    if options.no_subtraction or options.mask is not None:
+        return segment
+    found = with_subtraction(xray, frame, segment)
+    if is_subtracting(found):
+        print(f"run {xray.name}: a frame from before contrast agent is subtracted; leave that with --no-subtraction")
+    return found
+
+
+def _told(segments: Sequence[Segment], results: Sequence[FrameRegistration]) -> list[FrameRegistration]:
+    """Results that say whether a frame was subtracted to find their vessels; one segment of each, or one of all."""
+    from VesselRegistrationLib.run_vessels import is_subtracting
+
+    each = list(segments) if len(segments) == len(results) else [segments[0]] * len(results)
+    return [
+        dataclasses.replace(result, is_subtracted=is_subtracting(own))
+        for own, result in zip(each, results, strict=True)
+    ]
+
+
+def fullest_frame(xray: XRayRun, segment: Segment, first: int = 0) -> int:
+    """The frame in which most vessel is seen, among evenly spread ones, and not in that one alone; the user is told."""
+    chosen = _fullest_of_tried(xray, segment, first)
+    if xray.frame_count > first + 1:
+        print(f"frame {chosen} of 0 to {xray.frame_count - 1} shows most vessel; choose another with --frame")
+    return chosen
+
+
+def _fullest_of_tried(xray: XRayRun, segment: Segment, first: int = 0) -> int:
     from tqdm import tqdm
 
-    candidates = frames_to_try(xray.frame_count)
+    candidates = [first + index for index in frames_to_try(xray.frame_count - first)]
     if len(candidates) == 1:
-        return 0
+        return first
     bar = tqdm(candidates, unit="frame", desc="look for contrast agent", leave=False)
-    chosen = candidates[fullest([float((segment(xray.frames[index]) >= 0.5).mean()) for index in bar])]
-    print(f"frame {chosen} of 0 to {xray.frame_count - 1} shows most vessel; choose another with --frame")
-    return chosen
+    return candidates[fullest([float((segment(xray.frames[index]) >= 0.5).mean()) for index in bar])]
 
 
 def companions(xray: XRayRun, frame: int, segment: Segment, count: int) -> list[int]:

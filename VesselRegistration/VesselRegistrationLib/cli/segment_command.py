@@ -3,8 +3,11 @@
 For a folder of pictures, writes one mask PNG per picture, under the same name and at the picture's size (vessel 255).
 For a run, writes one mask per frame as frame_000.png, frame_001.png, ...
 
-For a program that calls this one, --array takes the frames as a NumPy array and --arrays leaves masks.npy and what else
-was asked for (probability.npy, attention.npy), one entry per frame, in the frame's own size.
+Where a run begins before contrast agent came, one of these frames is subtracted to tell vessels from what else is dark
+(--no-subtraction leaves that).
+
+For a program that calls this one, --array takes frames of one run, in their order, as a NumPy array and --arrays leaves
+masks.npy and what else was asked for (probability.npy, attention.npy), one entry per frame, in the frame's own size.
 
   vessel-registration segment --images frames --output masks
   vessel-registration segment --xray run.dcm --output masks --overlay
@@ -16,6 +19,7 @@ import argparse
 import io
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +31,11 @@ from VesselRegistrationLib.cli import progress
 from VesselRegistrationLib.cli.main import DONE
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.files import write_atomically
+from VesselSegmentationLib.fullest_frame import frames_to_try, fullest
 from VesselSegmentationLib.intensity import turned_around
 
 if TYPE_CHECKING:
+    from VesselSegmentationLib.run_subtraction import Segment
     from VesselSegmentationLib.segmenter import VesselSegmenter
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -49,6 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--attention", action="store_true", help="also write where the network looked (Grad-CAM, the paper's Fig. 7)"
     )
     parser.add_argument("--arrays", action="store_true", help="also write the results of all frames as NumPy arrays")
+    parser.add_argument("--no-subtraction", action="store_true", help="find the vessels in each frame by itself")
+    parser.add_argument(
+        "--earlier",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the first N frames of --array are only there to be subtracted, not segmented (default: %(default)s)",
+    )
     shared.add_brightness(parser)
     shared.add_device(parser)
     shared.add_runtime(parser)
@@ -63,12 +77,13 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--threshold {options.threshold:g} must lie between 0 and 1.")
     names = _names(options)
     progress.report(0, "loading the network")
-    segmenter = shared.load_segmenter(options, len(names))
+    marker = _Marker(shared.load_segmenter(options, len(names)), options)
     folder = prepare_output_folder(options.output)
+    segment = _with_earlier_frames(options, marker.probability)
     shares: dict[str, float] = {}
     arrays: dict[str, list[NDArray[np.generic]]] = {}
     for name, frame in progress.each(_frames(options, names), len(names), "frame", "segment"):
-        segmenter, results = _results(segmenter, frame, options)
+        results = _results(segment(frame), frame, marker, options)
         _write(name, frame, results, options, folder)
         shares[name] = round(float(results["masks"].mean()), 5)
         for kind, picture in results.items() if options.arrays else ():
@@ -79,10 +94,11 @@ def run(options: argparse.Namespace) -> int:
         "schema": "vessel-registration/segmentation",
         "schemaVersion": 1,
         "threshold": options.threshold,
-        "network": segmenter.metadata.sha256 if segmenter.metadata else None,
-        "device": str(segmenter.device),
-        "runtime": segmenter.runtime,
-        "precision": segmenter.precision,
+        "network": marker.segmenter.metadata.sha256 if marker.segmenter.metadata else None,
+        "device": str(marker.segmenter.device),
+        "runtime": marker.segmenter.runtime,
+        "precision": marker.segmenter.precision,
+        "subtracted": segment != marker.probability,
         "vesselShare": shares,
     }
     write_atomically(folder / "segmentation.json", json.dumps(document, indent=2) + "\n")
@@ -91,36 +107,63 @@ def run(options: argparse.Namespace) -> int:
     return DONE
 
 
+class _Marker:
+    """The network, which goes on without the graphics card when that is full."""
+
+    def __init__(self, segmenter: VesselSegmenter, options: argparse.Namespace) -> None:
+        self.segmenter, self._options = segmenter, options
+
+    def probability(self, frame: NDArray[np.generic]) -> NDArray[np.floating]:
+        """Of vessel, (rows, columns)."""
+        import torch
+
+        from VesselSegmentationLib.segmenter import VesselSegmenter
+
+        try:
+            return self.segmenter.probability(frame)
+        except torch.OutOfMemoryError:
+            if self._options.device != "auto":
+                raise InputError("The graphics card has too little free memory: use --device cpu.") from None
+        folder, precision = self._options.segmentation_network, self._options.precision
+        self.segmenter = VesselSegmenter.from_folder(folder, "cpu", precision=precision)
+        return self.segmenter.probability(frame)
+
+
+def _with_earlier_frames(options: argparse.Namespace, segment: Segment) -> Segment:
+    """With what the run shows before contrast agent came, where it is a run, does so, and that is not to be left."""
+    from VesselSegmentationLib.run_subtraction import SubtractingSegmenter
+
+    if options.images is not None or options.no_subtraction:
+        return segment
+    frames, first = options.frames, options.earlier
+    places = [first + index for index in frames_to_try(len(frames) - first)]
+    if places[-1] == 0:
+        return segment
+    areas = [float((segment(np.asarray(frames[index])) >= 0.5).mean()) for index in places] if len(places) > 1 else [1]
+    chosen = places[fullest(areas)]
+    earlier = [np.asarray(frames[index]) for index in options.earlier_frames(chosen)]
+    return SubtractingSegmenter.of_run(segment, np.asarray(frames[chosen]), earlier) or segment
+
+
 def _results(
-    segmenter: VesselSegmenter, frame: NDArray[np.generic], options: argparse.Namespace
-) -> tuple[VesselSegmenter, dict[str, NDArray[np.generic]]]:
-    """The segmenter, which goes on without the graphics card when that is full, and the asked pictures of a frame."""
-    import torch
-
-    from VesselSegmentationLib.segmenter import VesselSegmenter
-
-    try:
-        probability = segmenter.probability(frame)
-    except torch.OutOfMemoryError:
-        if options.device != "auto":
-            raise InputError("The graphics card has too little free memory: use --device cpu.") from None
-        segmenter = VesselSegmenter.from_folder(options.segmentation_network, "cpu", precision=options.precision)
-        probability = segmenter.probability(frame)
+    probability: NDArray[np.floating], frame: NDArray[np.generic], marker: _Marker, options: argparse.Namespace
+) -> dict[str, NDArray[np.generic]]:
+    """The asked pictures of a frame."""
     results: dict[str, NDArray[np.generic]] = {"masks": probability >= options.threshold}
     if options.probability:
         results["probability"] = probability
     if options.attention:
         from VesselSegmentationLib.attention import attention_map
 
-        results["attention"] = attention_map(segmenter.network, frame)
-    return segmenter, results
+        results["attention"] = attention_map(marker.segmenter.network, frame)
+    return results
 
 
 def _names(options: argparse.Namespace) -> list[str]:
     """File names of the masks, and of the pictures when there is a folder of them."""
     if options.images is None:
-        options.frames = _read_array(options.array) if options.array else _read_run(options.xray)
-        return [f"frame_{index:03d}.png" for index in range(len(options.frames))]
+        _read_frames(options)
+        return [f"frame_{index:03d}.png" for index in range(options.earlier, len(options.frames))]
     if not options.images.is_dir():
         raise InputError(f"--images {options.images} is not a folder.")
     pictures = sorted(
@@ -141,11 +184,23 @@ def _names(options: argparse.Namespace) -> list[str]:
     return pictures
 
 
-def _read_run(path: Path) -> NDArray[np.generic]:
-    from VesselRegistrationLib.xray_reading import read_xray_run
+def _read_frames(options: argparse.Namespace) -> None:
+    """Into `options`: the frames of a run, vessels dark, and which ones could be subtracted from one of them."""
+    if options.array:
+        from VesselSegmentationLib.run_subtraction import frames_before
 
-    frames: NDArray[np.generic] = read_xray_run(path).frames
-    return frames
+        options.frames, options.earlier_frames = _read_array(options.array), frames_before
+    else:
+        from VesselRegistrationLib.run_vessels import earlier_frames
+        from VesselRegistrationLib.xray_reading import read_xray_run
+
+        run = read_xray_run(options.xray)
+        options.frames, options.earlier_frames = run.frames, partial(earlier_frames, run.geometry)
+    if options.bright_vessels:
+        options.frames = turned_around(options.frames)
+    if not 0 <= options.earlier < len(options.frames):
+        most = len(options.frames) - 1
+        raise InputError(f"--earlier {options.earlier} must be from 0 to {most}: there are {most + 1} frames.")
 
 
 def _read_array(path: Path) -> NDArray[np.generic]:
@@ -164,9 +219,9 @@ def _frames(options: argparse.Namespace, names: list[str]) -> Iterator[tuple[str
 
     for index, name in enumerate(names):
         if options.images is None:
-            frame = np.asarray(options.frames[index])
-        else:
-            frame = read_xray_run(options.images / name).frames[0]
+            yield name, np.asarray(options.frames[options.earlier + index])
+            continue
+        frame = read_xray_run(options.images / name).frames[0]
         yield str(Path(name).with_suffix(".png")), turned_around(frame) if options.bright_vessels else frame
 
 

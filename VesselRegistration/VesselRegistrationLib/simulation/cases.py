@@ -52,6 +52,7 @@ COARSEST_CELL_MM = 10.0
 """Vessels are made as thick as cells at least: coarser ones leave no tree."""
 LEAST_VESSEL_SHARE = {"upper": 0.05, "lower": 0.02, "coronary": 0.015, "phantom": 0.02}
 """Share of the picture that contrast-filled vessel covers when the tree is full."""
+LARGEST_BODY_MOTION_MM = 20.0
 ANGLES_APART_DEG = (35.0, 60.0)
 LARGEST_SECOND_TILT_DEG = 20.0
 """Between two runs of a patient: around, and towards head or feet of the second."""
@@ -111,13 +112,14 @@ def simulate_case(
     size: int = 512,
     model_cell_mm: float | None = None,
     generator: Generator = DEFAULT,
+    body_motion_mm: float = 0.0,
 ) -> SimulatedCase:
     """A case of a region ("upper", "lower", "coronary", "phantom"): contrast arrives, fills, and thins again.
 
     Raises InputError for frames or pictures in numbers that no machine has, for a mesh that is too coarse
     for vessels, or a negative seed.
     """
-    return simulate_runs(region, seed, 1, frames, size, model_cell_mm, generator)[0]
+    return simulate_runs(region, seed, 1, frames, size, model_cell_mm, generator, body_motion_mm)[0]
 
 
 def simulate_runs(
@@ -128,10 +130,13 @@ def simulate_runs(
     size: int = 512,
     model_cell_mm: float | None = None,
     generator: Generator = DEFAULT,
+    body_motion_mm: float = 0.0,
 ) -> list[SimulatedCase]:
     """Several runs of one patient who lies still: each a new injection from another angle. Cases share model and table.
 
-    The first is `simulate_case`'s. Raises InputError as that does, and for less than one run.
+    Before contrast the body, without the vessels, lies up to `body_motion_mm` from where it lies when they are full:
+    what breath, heart and muscles do to frames that are subtracted. The first is `simulate_case`'s. Raises InputError
+    as that does, and for less than one run.
     """
     if runs < 1:
         raise InputError(f"A patient needs at least 1 run, not {runs}.")
@@ -146,12 +151,16 @@ def simulate_runs(
         )
     if seed < 0:
         raise InputError(f"The seed {seed} is negative. Choose 0 or more.")
+    if not 0 <= body_motion_mm <= LARGEST_BODY_MOTION_MM:
+        raise InputError(
+            f"A body that moves by {body_motion_mm:g} mm is not simulated; choose 0 to {LARGEST_BODY_MOTION_MM:g} mm."
+        )
     rng = np.random.default_rng([seed, 0xCA5E])
     patient = make_patient(region, rng, model_cell_mm, generator)
     plan = _Plan.draw(region, frames, rng)
     fullest = plan.fullest(patient.tree)
     scene = with_fixed_window(_scene_with_vessels(patient, fullest, rng, size, generator), fullest, rng)
-    cases = [_recorded(scene, plan, seed, rng)]
+    cases = [_recorded(scene, plan, seed, rng, _body_motion(body_motion_mm, seed, 0))]
     table = np.round(rng.uniform((-30, 40, 300), (30, 160, 700)), 1)
     origin = _scanner_origin(region, rng)
     for number in range(1, runs):
@@ -159,7 +168,8 @@ def simulate_runs(
         plan = _Plan.draw(region, frames, own)
         fullest = plan.fullest(patient.tree)
         other = _scene_from_elsewhere(scene, fullest, own, generator)
-        cases.append(_recorded(with_fixed_window(other, fullest, own), plan, seed, own))
+        drift = _body_motion(body_motion_mm, seed, number)
+        cases.append(_recorded(with_fixed_window(other, fullest, own), plan, seed, own, drift))
     return [_in_scanner_coordinates(dataclasses.replace(case, table_lps=table), origin) for case in cases]
 
 
@@ -185,16 +195,28 @@ class _Plan:
         return self.filled(tree, max(self.fronts_mm) or 1.0)
 
 
-def _recorded(scene: Scene, plan: _Plan, seed: int, rng: np.random.Generator) -> SimulatedCase:
-    """One run, in the simulated patient's own coordinates."""
+def _body_motion(largest_mm: float, seed: int, run: int) -> tuple[float, float]:
+    """By how many mm right and down the body lies elsewhere before contrast comes; mostly along its length."""
+    rng = np.random.default_rng([seed, 0xB0D7, run])
+    length, direction = rng.uniform(0, largest_mm), rng.normal(np.pi / 2, 0.5) + np.pi * rng.integers(2)
+    return float(length * np.cos(direction)), float(length * np.sin(direction))
+
+
+def _recorded(
+    scene: Scene, plan: _Plan, seed: int, rng: np.random.Generator, drift_mm: tuple[float, float]
+) -> SimulatedCase:
+    """One run, in the simulated patient's own coordinates; the body drifts until the run's middle."""
     patient = scene.patient
+    pixel_mm = scene.c_arm.pixel_size_at_isocenter_mm()
+    to_come = np.maximum(0, 1 - np.linspace(0, 2, len(plan.fronts_mm)))
     motion = _motion(patient.tree.region, len(plan.fronts_mm), rng)
     pictures, masks, poses = [], [], []
-    for front, dilution, shift, breath_mm in zip(plan.fronts_mm, plan.dilutions, *motion, strict=True):
+    for front, dilution, shift, breath_mm, part in zip(plan.fronts_mm, plan.dilutions, *motion, to_come, strict=True):
         pose = scene.pose.copy()
         pose[:3, 3] += shift
         filled = plan.filled(patient.tree, front) if front > 0 else None
-        frame = render(scene, filled, rng, pose, dilution, breath_mm)
+        there = dataclasses.replace(scene, body_px=(drift_mm[0] * part / pixel_mm, drift_mm[1] * part / pixel_mm))
+        frame = render(there, filled, rng, pose, dilution, breath_mm)
         pictures.append(frame.picture)
         masks.append(frame.mask)
         poses.append(pose)

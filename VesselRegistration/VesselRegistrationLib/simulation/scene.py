@@ -38,6 +38,7 @@ from VesselRegistrationLib.simulation.subtraction import (
     difference_limits,
     difference_values,
     mask_frames,
+    moved,
     sample_subtraction,
     subtraction_dose,
 )
@@ -88,6 +89,8 @@ class Scene:
     labels: tuple[Label, ...] = ()
     """Text burnt in."""
     subtraction: Subtraction | None = None
+    body_px: tuple[float, float] = (0.0, 0.0)
+    """How far everything but vessels lies from where it was drawn, in columns and rows of the picture."""
     guide: GuidingCatheter | None = None
     domes: tuple[Ellipsoid, ...] = ()
     """Of the diaphragm; they move with the breath."""
@@ -247,7 +250,7 @@ def _surroundings(scene: Scene, filled: VesselModel | None, pose: FloatArray, br
         total = total + plaque_absorbance(scene.patient.plaques, scene.c_arm, pose)
     if scene.domes:
         total = total + absorbance([breathed(dome, breath_mm) for dome in scene.domes], scene.c_arm)
-    return total
+    return moved(total, *scene.body_px) if any(scene.body_px) else total
 
 
 def _greys(scene: Scene, counted: Picture, mask: Picture | None, limits: tuple[float, float]) -> Picture:

@@ -70,19 +70,19 @@ def mask_frames(
     """
     across, down = subtraction.shift_px
     unit = surroundings.shape[0] / REFERENCE_SIZE
-    clean = beam_intensity(_moved(surroundings, across * unit, (down + breath_px) * unit), settings) / reference
+    clean = beam_intensity(moved(surroundings, across * unit, (down + breath_px) * unit), settings) / reference
     several = dataclasses.replace(settings, photons=settings.photons * subtraction.averaged)
     return counted_photons(clean, several, np.random.default_rng(subtraction.seed)), clean
 
 
-def _moved(picture: Picture, across_px: float, down_px: float) -> Picture:
+def moved(picture: Picture, across_px: float, down_px: float) -> Picture:
     """The picture moved by so much in its middle row, half as much at its top, half as much again at its bottom."""
     from scipy.ndimage import map_coordinates
 
     rows, columns = np.indices(picture.shape, dtype=np.float32)
     share = 0.5 + rows / picture.shape[0]
-    moved = map_coordinates(picture, [rows - down_px * share, columns - across_px * share], order=1, mode="nearest")
-    return np.asarray(moved, dtype=np.float32)
+    places = [rows - down_px * share, columns - across_px * share]
+    return np.asarray(map_coordinates(picture, places, order=1, mode="nearest"), dtype=np.float32)
 
 
 def difference(counted: Picture, mask: Picture, settings: FluoroscopySettings) -> Picture:
