@@ -15,6 +15,16 @@ SHIFTED_WORDS = (
 DEFAULT_WORDS = "The generator draws from the ranges of the training, with other seeds."
 
 
+def _vessels(settings: EvaluationSettings) -> str:
+    """How the vessels are found, where not in each frame by itself; and how bodies move."""
+    text = ""
+    if settings.subtraction:
+        text += "The network is helped by a frame of the run from before contrast agent, where there is one. "
+    if settings.body_motion_mm:
+        text += f"Before contrast agent the body lies up to {settings.body_motion_mm:g} mm elsewhere. "
+    return text
+
+
 def patient_text(summary: dict[str, Any], settings: EvaluationSettings, made_with: dict[str, Any]) -> str:
     """The report on simulated patients. `made_with` has the command, versions and networks."""
     regions = list(settings.regions)
@@ -25,7 +35,7 @@ def patient_text(summary: dict[str, Any], settings: EvaluationSettings, made_wit
         f"{settings.seeds[-1]}, which no training uses. "
         f"{SHIFTED_WORDS if settings.generator == 'shifted' else DEFAULT_WORDS} "
         f"Of {FRAMES} frames of {settings.size} x {settings.size} pixels per patient, the one with most contrast agent "
-        "is scored. Tables give medians with quartiles in parentheses.",
+        f"is scored. {_vessels(settings)}Tables give medians with quartiles in parentheses.",
         f"## In short\n\n{tables.short_table(summary)}",
         _origin(made_with),
         _vessel_part(summary, regions),

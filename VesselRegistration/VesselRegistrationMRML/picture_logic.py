@@ -25,11 +25,13 @@ class PictureLogic:
         if cArm is None or p.model is None:
             return None
         scene = self.sceneOf(p)
-        if p.projection is None:
+        isNew = p.projection is None
+        if isNew:
             p.projection = parts.pictures.newProjection(scene)
-            parts.views.showInSlice(scene, parts.layout.PROJECTION_VIEW, p.projection)
         model = parts.case.vesselModel(p.model)
         parts.pictures.updateProjection(p.projection, model, parts.placement.poseLps(self.shownPoseNode(p)), cArm)
+        if isNew:  # not before it has pixels, about whose absence VTK would complain
+            parts.views.showInSlice(scene, parts.layout.PROJECTION_VIEW, p.projection)
         return p.projection
 
     def createRoi(self, p: Any) -> Any:

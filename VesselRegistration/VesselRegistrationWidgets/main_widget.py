@@ -100,6 +100,7 @@ class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
 
     def exit(self) -> None:
         """Called each time the user opens another module. The views stay alive: frames may be played from anywhere."""
+        self.projection.giveUp()
 
     def onSceneStartClose(self, caller: Any = None, event: Any = None) -> None:
         """The scene is about to be closed or replaced: stop all work on it."""

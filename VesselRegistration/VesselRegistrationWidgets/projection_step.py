@@ -22,6 +22,7 @@ class ProjectionStep(Step):
         self.ui.drawRoiButton.connect("clicked(bool)", self.draw)
         self.ui.fitRoiButton.connect("clicked()", self.fit)
         self._former: Any = None
+        self._shown: tuple[Any, bool] = (None, False)
         self._interaction = slicer.app.applicationLogic().GetInteractionNode()
         self._observer = self._interaction.AddObserver(
             slicer.vtkMRMLInteractionNode.InteractionModeChangedEvent, lambda *_: self.showPlacing()
@@ -35,7 +36,9 @@ class ProjectionStep(Step):
         if not on:
             self._interaction.SwitchToViewTransformMode()
             return
-        if not self.attempt(lambda: self.logic.createRoi(self.parameters)):
+        # A new region is fitted to the model; one that was drawn is kept, to be there again when drawing is given up.
+        drawn = self.parameters.roi and self.logic.roiPixels(self.parameters)
+        if not drawn and not self.attempt(lambda: self.logic.createRoi(self.parameters)):
             self.showPlacing()
             return
         roi = self.parameters.roi
@@ -76,6 +79,23 @@ class ProjectionStep(Step):
             roi.RemoveAllControlPoints()
             roi.SetAndObserveObjectToNodeMatrix(matrix)
             roi.SetSize(*size)
+        elif roi and min(roi.GetSize()) == 0:
+            # Two clicks in one plane may leave a region without depth, whose handles do not answer.
+            roi.SetSize(*[length or former for length, former in zip(roi.GetSize(), size)])
+
+    def giveUp(self) -> None:
+        """End drawing, as when the user turns to another module: nothing else shows that it goes on."""
+        if self.ui.drawRoiButton.checked:
+            self.draw(False)
+
+    def _showRegion(self) -> None:
+        """Only while it is used: elsewhere its handles are in the way. What the user hides by hand stays hidden."""
+        roi, isUsed = self.parameters.roi, self.parameters.useRoi
+        if (roi, isUsed) == self._shown:
+            return
+        self._shown = (roi, isUsed)
+        if roi is not None and roi.GetDisplayNode():
+            roi.GetDisplayNode().SetVisibility(isUsed)
 
     def refresh(self) -> None:
         parameters = self.parameters
@@ -89,6 +109,7 @@ class ProjectionStep(Step):
         shown = parameters.useRoi and region is not None
         self.summarize(_("{width} × {height} pixels").format(width=region[2], height=region[3]) if shown else "")
         self.ui.roiPixelsLabel.enabled = parameters.useRoi
+        self._showRegion()
 
     def _regionText(self, region: tuple[int, int, int, int] | None) -> str:
         if region is None:

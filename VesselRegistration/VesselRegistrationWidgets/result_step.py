@@ -185,6 +185,7 @@ class ResultStep(Step):
         overlap = self.overlapText()
         where = self.logic.poseOrigin(self.parameters) if overlap else ""
         self.ui.overlapLabel.text = f"{overlap}   ({where})" if overlap else ""
+        self.ui.overlapTitleLabel.visible = bool(overlap)
 
     def _refreshViews(self) -> None:
         parameters, ui, view = self.parameters, self.ui, self.view3D()

@@ -8,11 +8,13 @@ decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from VesselSegmentationLib.fullest_frame import frames_to_try, fullest
 
 Picture = NDArray[np.generic]
 Segment = Callable[[Picture], NDArray[np.floating]]
@@ -53,7 +55,8 @@ class SubtractingSegmenter:
     @classmethod
     def of_run(cls, segment: Segment, frame: Picture, earlier: Iterable[Picture]) -> SubtractingSegmenter | None:
         """With those of the earlier frames that show none of the frame's vessels; None when there is none."""
-        vessels = segment(frame) >= 0.5
+        earlier = list(earlier)
+        vessels = segment(frame) >= 0.5 if earlier else np.zeros(1, dtype=bool)
         if not vessels.any():
             return None
         shared = MOST_SHARED * vessels.sum()
@@ -71,6 +74,27 @@ class SubtractingSegmenter:
         if np.array_equal(mask, frame):
             return own
         return _between(own, self.segment(subtracted(frame, moved_onto(mask, frame))))
+
+
+def with_earlier_frames(
+    segment: Segment,
+    frames: Sequence[Picture] | Picture,
+    first: int = 0,
+    before: Callable[[int], list[int]] | None = None,
+) -> Segment:
+    """`segment` with those of a run's frames that show nothing of the fullest one's vessels; as it is without such.
+
+    Args:
+        frames: (F, rows, columns) in their order.
+        first: of those that are to be segmented; the ones before are only there to be subtracted.
+        before: of a frame, the ones to look at; default: `frames_before`.
+    """
+    places = [first + index for index in frames_to_try(len(frames) - first)]
+    chosen = places[0]
+    if len(places) > 1:
+        chosen = places[fullest([float((segment(np.asarray(frames[index])) >= 0.5).mean()) for index in places])]
+    earlier = [np.asarray(frames[index]) for index in (before or frames_before)(chosen)]
+    return SubtractingSegmenter.of_run(segment, np.asarray(frames[chosen]), earlier) or segment
 
 
 def frames_before(frame: int, alike: Callable[[int], bool] = lambda _: True) -> list[int]:

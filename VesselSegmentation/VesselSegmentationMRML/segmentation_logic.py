@@ -136,14 +136,20 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
         threshold: float = 0.5,
         modelFolder: Path | str = "",
         device: str = "cpu",
+        subtract: bool = True,
     ) -> Any:
         """Segment here and now, for scripts: the application waits. torch and monai must be installed."""
+        from VesselSegmentationLib.run_subtraction import with_earlier_frames
         from VesselSegmentationLib.segmenter import VesselSegmenter
 
         frames = self._frames(volumeNode, allFrames)
-        pixels = run_nodes.framesToSegment(volumeNode, *frames)
+        before = self._earlier(frames, None if subtract else ())
+        pixels = run_nodes.framesToSegment(volumeNode, *before, *frames)
         segmenter = VesselSegmenter.from_folder(modelFolder or None, device)
-        masks = {frame: segmenter.segment(picture, threshold) for frame, picture in zip(frames, pixels)}
+        segment = segmenter.probability
+        if subtract:
+            segment = with_earlier_frames(segment, pixels, len(before))
+        masks = {frame: segment(picture) >= threshold for frame, picture in zip(frames, pixels[len(before) :])}
         network = segmenter.metadata.sha256 if segmenter.metadata else ""
         tags = {"Threshold": f"{threshold:g}", "Network": network, "Device": device}
         return segment_nodes.storeMasks(volumeNode, masks, segmentationNode, tags)

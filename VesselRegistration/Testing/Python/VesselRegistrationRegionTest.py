@@ -75,6 +75,42 @@ class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
         self.assertFalse(self.ui.drawRoiButton.checked)
         self.assertEqual(self.region(), before)
 
+    def test_a_drawn_region_is_there_again_when_the_next_drawing_is_given_up(self) -> None:
+        from VesselRegistrationLib.affine import RegionOfInterest
+        from VesselRegistrationMRML import placement
+
+        self.ui.fitRoiButton.click()
+        self.settle()
+        drawn = RegionOfInterest(120, 140, 150, 160)
+        placement.placeRoi(self.parameters.roi, drawn, self.widget.logic.cArm(self.parameters))
+        self.settle()
+        before = self.region()
+        self.ui.drawRoiButton.click()
+        self.settle()
+        self.ui.drawRoiButton.click()
+        self.settle()
+        self.assertEqual(self.region(), before)
+
+    def test_a_region_drawn_without_depth_gets_that_of_the_former(self) -> None:
+        self.ui.fitRoiButton.click()
+        self.settle()
+        roi = self.parameters.roi
+        depth = roi.GetSize()[2]
+        self.assertGreater(depth, 0)
+        self.ui.drawRoiButton.click()
+        roi.SetSize(40.0, 50.0, 0.0)
+        self.ui.drawRoiButton.click()
+        self.settle()
+        self.assertEqual(tuple(roi.GetSize()), (40.0, 50.0, depth))
+
+    def test_turning_to_another_module_ends_drawing(self) -> None:
+        self.ui.drawRoiButton.click()
+        self.settle()
+        self.assertTrue(self.ui.drawRoiButton.checked)
+        self.widget.exit()
+        self.settle()
+        self.assertFalse(self.ui.drawRoiButton.checked)
+
     def test_a_side_dragged_by_its_handle_moves_that_side_alone(self) -> None:
         self.ui.fitRoiButton.click()
         self.settle(0.5)
@@ -120,6 +156,10 @@ class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
         self.settle()
         self.assertFalse(self.parameters.useRoi)
         self.assertIsNotNone(self.parameters.roi)
+        self.assertFalse(self.parameters.roi.GetDisplayNode().GetVisibility(), "its handles are in the way")
+        self.ui.useRoiCheckBox.click()
+        self.settle()
+        self.assertTrue(self.parameters.roi.GetDisplayNode().GetVisibility())
 
     def test_a_region_that_was_deleted_can_be_drawn_again(self) -> None:
         self.ui.fitRoiButton.click()

@@ -80,10 +80,11 @@ class VesselRegistrationVesselsTest(VesselRegistrationGuiCase):
 
         run, frame = self.parameters.xray, run_nodes.shownFrame(self.parameters.xray)
         dark = run_nodes.framePixels(run, frame)
+        self.ui.subtractCheckBox.click()
         self.ui.brightVesselsCheckBox.click()
         self.assertTrue(run_nodes.vesselsAreBright(run))
         folder = Path(slicer.util.tempDirectory())
-        self.widget.vessels.segmenter.segmentationArguments(run, folder, allFrames=False, threshold=0.5)
+        self.widget.vessels.segmenter.segmentationArguments(run, folder, threshold=0.5, earlier=())
         turned = dark.max() - (dark - dark.min())
         np.testing.assert_array_equal(np.load(folder / "frames.npy")[0], turned)
         self.widget.logic.registrationArguments(self.parameters, folder)
@@ -92,6 +93,41 @@ class VesselRegistrationVesselsTest(VesselRegistrationGuiCase):
         self.assertFalse((run_nodes.framePixels(run, frame) != dark).any())
         self.ui.brightVesselsCheckBox.click()
         self.assertFalse(run_nodes.vesselsAreBright(run))
+
+    def test_frames_from_before_contrast_go_with_the_one_shown_unless_the_box_is_off(self) -> None:
+        import json
+
+        import numpy as np
+        import SimpleITK
+
+        from VesselRegistrationMRML.registration_job import JOB_FILE, RUN_NAME
+        from VesselSegmentationMRML import run_nodes
+
+        run = self.parameters.xray
+        run_nodes.showFrame(run, 4)
+        self.settle()
+        shown, folder = run_nodes.framePixels(run, 4), Path(slicer.util.tempDirectory())
+
+        def register() -> tuple[list[str], np.ndarray, dict[str, int]]:
+            arguments = self.widget.logic.registrationArguments(self.parameters, folder)
+            written = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(folder / f"{RUN_NAME}.nrrd")))
+            return arguments, written, json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
+
+        self.assertTrue(self.ui.subtractCheckBox.checked)
+        self.assertEqual(self.widget.logic.earlierFrames(self.parameters), [0, 1, 2, 3])
+        arguments, written, job = register()
+        self.assertEqual(arguments[arguments.index("--frame") + 1], "4")
+        self.assertEqual(written.shape[0], 5)
+        np.testing.assert_array_equal(written[4], shown)
+        self.assertEqual(job["firstFrame"], 0)
+        self.ui.subtractCheckBox.click()
+        self.settle()
+        self.assertFalse(self.parameters.subtract)
+        arguments, written, job = register()
+        self.assertIn("--no-subtraction", arguments)
+        self.assertEqual(arguments[arguments.index("--frame") + 1], "0")
+        np.testing.assert_array_equal(written, shown[None])
+        self.assertEqual(job["firstFrame"], 4)
 
     def test_a_job_that_is_cancelled_leaves_everything_as_it_was(self) -> None:
         nodes = slicer.mrmlScene.GetNumberOfNodes()

@@ -193,3 +193,12 @@ def test_a_file_in_the_place_of_the_folder_is_refused_before_any_work(tmp_path: 
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(OutputError, match="Choose another folder"), staged_folder(folder):
             pytest.fail("the block must not be entered")
+
+
+def test_the_report_says_how_vessels_were_found() -> None:
+    from VesselRegistrationLib.evaluation_text import _vessels
+
+    assert _vessels(EvaluationSettings()) == ""
+    words = _vessels(EvaluationSettings(subtraction=True, body_motion_mm=3))
+    assert "before contrast agent" in words
+    assert "up to 3 mm" in words

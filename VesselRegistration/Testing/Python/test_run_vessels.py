@@ -18,12 +18,12 @@ from VesselSegmentationLib.metrics import overlap_metrics
 from VesselSegmentationLib.resources import resource_folder
 from VesselSegmentationLib.segmenter import VesselSegmenter
 
-SEED, FRAME = 810_001, 2
+SEED, FRAME = 810_002, 2
 
 
 @pytest.fixture(scope="module")
 def case() -> SimulatedCase:
-    return simulate_case("lower", SEED, frames=4, size=256, body_motion_mm=3)
+    return simulate_case("upper", SEED, frames=4, body_motion_mm=3)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_a_frame_from_before_contrast_helps_the_network(case, segmenter) -> None
     assert is_subtracting(segment)
     alone, helped = (part(run.frames[FRAME]) >= 0.5 for part in (segmenter.probability, segment))
     scores = [overlap_metrics(found, case.masks[FRAME]).dsc for found in (alone, helped)]
-    assert scores[1] > scores[0] > 0.3
+    assert scores[1] > scores[0] + 0.05
 
 
 def test_the_first_frame_has_none_before_it(case, segmenter) -> None:
@@ -64,7 +64,7 @@ def test_only_frames_seen_from_the_same_place_are_subtracted(case) -> None:
 
 
 def test_bodies_that_move_do_so_before_contrast_only(case) -> None:
-    still = simulate_case("lower", SEED, frames=4, size=256)
+    still = simulate_case("upper", SEED, frames=4)
     apart = [float(np.abs(a.astype(int) - b).mean()) for a, b in zip(still.frames, case.frames, strict=True)]
     assert apart[0] > 1
     assert apart[2] == apart[3] == 0

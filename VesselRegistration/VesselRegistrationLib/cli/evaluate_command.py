@@ -166,6 +166,8 @@ def command_of(options: argparse.Namespace) -> str:
         words += ["--images", options.images]
     else:
         words += ["--patients", options.patients, "--regions", *options.regions, "--generator", options.generator]
+        words += ["--subtraction"] if options.subtraction else []
+        words += ["--body-motion", f"{options.body_motion:g}"] if options.body_motion else []
     words += ["--baselines"] if options.baselines else []
     for name in ("segmentation_network", "matching_network"):
         if getattr(options, name):

@@ -31,7 +31,6 @@ from VesselRegistrationLib.cli import progress
 from VesselRegistrationLib.cli.main import DONE
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.files import write_atomically
-from VesselSegmentationLib.fullest_frame import frames_to_try, fullest
 from VesselSegmentationLib.intensity import turned_around
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     progress.report(0, "loading the network")
     marker = _Marker(shared.load_segmenter(options, len(names)), options)
     folder = prepare_output_folder(options.output)
-    segment = _with_earlier_frames(options, marker.probability)
+    segment = _of_run(options, marker.probability)
     shares: dict[str, float] = {}
     arrays: dict[str, list[NDArray[np.generic]]] = {}
     for name, frame in progress.each(_frames(options, names), len(names), "frame", "segment"):
@@ -129,20 +128,13 @@ class _Marker:
         return self.segmenter.probability(frame)
 
 
-def _with_earlier_frames(options: argparse.Namespace, segment: Segment) -> Segment:
+def _of_run(options: argparse.Namespace, segment: Segment) -> Segment:
     """With what the run shows before contrast agent came, where it is a run, does so, and that is not to be left."""
-    from VesselSegmentationLib.run_subtraction import SubtractingSegmenter
+    from VesselSegmentationLib.run_subtraction import with_earlier_frames
 
     if options.images is not None or options.no_subtraction:
         return segment
-    frames, first = options.frames, options.earlier
-    places = [first + index for index in frames_to_try(len(frames) - first)]
-    if places[-1] == 0:
-        return segment
-    areas = [float((segment(np.asarray(frames[index])) >= 0.5).mean()) for index in places] if len(places) > 1 else [1]
-    chosen = places[fullest(areas)]
-    earlier = [np.asarray(frames[index]) for index in options.earlier_frames(chosen)]
-    return SubtractingSegmenter.of_run(segment, np.asarray(frames[chosen]), earlier) or segment
+    return with_earlier_frames(segment, options.frames, options.earlier, options.earlier_frames)
 
 
 def _results(

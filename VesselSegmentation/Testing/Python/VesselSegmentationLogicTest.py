@@ -194,9 +194,21 @@ class VesselSegmentationLogicTest(VesselSegmentationLogicCase):
         self.assertEqual(words[words.index("--threshold") + 1], "0.3")
         self.assertIn("--attention", words)
         self.assertNotIn("--probability", words)
-        np.testing.assert_array_equal(np.load(self.folder / "frames.npy"), self.frames[2:3])
-        self.logic.arguments(self.p, self.folder, allFrames=True)
+        self.assertEqual(words[words.index("--earlier") + 1], "2")  # and the frame shown after them
+        np.testing.assert_array_equal(np.load(self.folder / "frames.npy"), self.frames[:3])
+        words = self.logic.arguments(self.p, self.folder, allFrames=True)
+        self.assertEqual(words[words.index("--earlier") + 1], "0")
         np.testing.assert_array_equal(np.load(self.folder / "frames.npy"), self.frames)
+
+    def test_without_subtraction_the_frame_goes_alone(self) -> None:
+        import numpy as np
+
+        self.assertTrue(self.p.subtract)
+        self.p.subtract = False
+        self.show(2)
+        words = self.logic.arguments(self.p, self.folder, allFrames=False)
+        self.assertIn("--no-subtraction", words)
+        np.testing.assert_array_equal(np.load(self.folder / "frames.npy"), self.frames[2:3])
 
     def test_the_network_sees_bright_vessels_dark_and_the_picture_stays(self) -> None:
         import numpy as np
@@ -255,6 +267,7 @@ class VesselSegmentationLogicTest(VesselSegmentationLogicCase):
         run = self.logic.loadSampleRun()
         self.assertEqual(run_nodes.frameCount(run), 10)
         run_nodes.showFrame(run, 6)
-        node = self.logic.segmentInProcess(run)
         truth = reference_nodes.readMasks(resource_folder() / "SampleCase" / "masks" / "frame_006.png")[0]
-        self.assertGreater(overlap_metrics(self.logic.vesselMask(node, run), truth).dsc, 0.8)
+        for subtract in (True, False):
+            node = self.logic.segmentInProcess(run, subtract=subtract)
+            self.assertGreater(overlap_metrics(self.logic.vesselMask(node, run), truth).dsc, 0.8)
