@@ -31,6 +31,9 @@ LEAST_DEPTH = 0.1
 """Change of the logarithm: the window is not opened further than this for fainter contrast."""
 MARGIN = 1.1
 """How much wider the window is below than the contrast's depth."""
+UNCHANGED = 65.0
+"""Percentile of all changes that is taken for none: exposure control makes pictures brighter as contrast comes, which
+covers up to half of them."""
 LEVEL = 0.7
 """Where no change is, as a share of the greys."""
 BLUR_OF_512_PX = 1.0
@@ -143,8 +146,9 @@ def subtracted(frame: Picture, mask: Picture) -> NDArray[np.uint8]:
 
     change = _logarithm(frame, mask) - _logarithm(mask, mask)
     smooth = gaussian_filter(change, BLUR_OF_512_PX * max(frame.shape) / 512)
-    depth = MARGIN * max(LEAST_DEPTH, -float(np.percentile(smooth[::2, ::2], 1)))
-    greys = LEVEL * (1 + change / depth)
+    darkest, unchanged = np.percentile(smooth[::2, ::2], (1, UNCHANGED))
+    depth = MARGIN * max(LEAST_DEPTH, float(unchanged - darkest))
+    greys = LEVEL * (1 + (change - np.float32(unchanged)) / depth)
     return np.asarray(np.rint(np.clip(greys, 0, 1) * 255), dtype=np.uint8)
 
 

@@ -96,6 +96,14 @@ def test_unchanged_is_grey_and_darkened_is_dark() -> None:
     assert greys.dtype != greys.astype(np.uint8).dtype  # compared as numbers that may be negative
 
 
+@pytest.mark.parametrize("gain", [0.8, 1.2])
+def test_exposure_control_does_not_shift_what_is_unchanged(gain: float) -> None:
+    mask = np.clip(background() * gain, 0, 255).astype(np.uint8)
+    greys = subtracted(filled(), mask).astype(int)
+    assert abs(np.median(greys) - 0.7 * 255) < 8
+    assert greys[VESSEL].mean() < 60
+
+
 def test_any_number_of_bits_is_subtracted_alike() -> None:
     deep = [picture.astype(np.uint16) * 16 for picture in (filled(), background())]
     shifted = [picture.astype(np.int16) - 100 for picture in (filled(), background())]
