@@ -58,16 +58,14 @@ class SubtractingSegmenter:
     @classmethod
     def of_run(cls, segment: Segment, frame: Picture, earlier: Iterable[Picture]) -> SubtractingSegmenter | None:
         """With those of the earlier frames that show none of the frame's vessels; None when there is none."""
-        earlier = list(earlier)
-        vessels = segment(frame) >= 0.5 if earlier else np.zeros(1, dtype=bool)
+        candidates = [picture for picture in earlier if picture.shape == frame.shape]
+        if not candidates:
+            return None
+        vessels = segment(frame) >= 0.5
         if not vessels.any():
             return None
         shared = MOST_SHARED * vessels.sum()
-        without = tuple(
-            picture
-            for picture in earlier
-            if picture.shape == vessels.shape and ((segment(picture) >= 0.5) & vessels).sum() <= shared
-        )
+        without = tuple(picture for picture in candidates if ((segment(picture) >= 0.5) & vessels).sum() <= shared)
         return cls(segment, without) if without else None
 
     def __call__(self, frame: Picture) -> NDArray[np.floating]:
