@@ -32,10 +32,11 @@ class VesselRegistrationLogicCase(unittest.TestCase):
 
         from VesselSegmentationLib.overlay import write_png
 
+        first = json.loads((folder / "job.json").read_text(encoding="utf-8"))["firstFrame"]
         pose = [[1.0, 0, 0, 1], [0, 1, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1]]
         affine = [[1.0, 0, 5], [0, 1, -3], [0, 0, 1]] if registered else None
         entry = {
-            "frame": 0,
+            "frame": self.logic.frame(self.p) - first,
             "status": "registered" if registered else "refused",
             "reason": "" if registered else "No vessels were found.",
             "method": "pose",
