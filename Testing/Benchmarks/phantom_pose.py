@@ -28,7 +28,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation, gaussian_filter, label, median_filter, zoom
 from scipy.spatial import cKDTree
 
-from VesselRegistrationLib.cli.register_command import companions, fullest_frame
+from VesselRegistrationLib.cli.register_vessels import companions, fullest_frame
 from VesselRegistrationLib.model_reading import read_vessel_model
 from VesselRegistrationLib.pose.estimation import (
     PoseEstimate,

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from VesselRegistrationLib.affine import apply
-from VesselRegistrationLib.cli.register_command import fullest_frame
+from VesselRegistrationLib.cli.register_vessels import fullest_frame
 from VesselRegistrationLib.matching import AffineMatcher
 from VesselRegistrationLib.model_reading import read_vessel_model
 from VesselRegistrationLib.pose.metrics import picture_distances_mm

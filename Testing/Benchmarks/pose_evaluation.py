@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from VesselRegistrationLib.c_arm import CArm
-from VesselRegistrationLib.cli.register_command import companions
+from VesselRegistrationLib.cli.register_vessels import companions
 from VesselRegistrationLib.pose.estimation import (
     PoseEstimate,
     PoseModel,

@@ -62,14 +62,17 @@ class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
         for number in (x, y, width, height):
             self.assertIn(str(number), self.ui.roiPixelsLabel.text)
 
+    def _begin_drawing_and_give_up(self) -> None:
+        self.ui.drawRoiButton.click()
+        self.settle()
+        self.ui.drawRoiButton.click()
+        self.settle()
+
     def test_drawing_can_be_given_up_and_the_region_is_as_before(self) -> None:
         self.ui.fitRoiButton.click()
         self.settle()
         before = self.region()
-        self.ui.drawRoiButton.click()
-        self.settle()
-        self.ui.drawRoiButton.click()
-        self.settle()
+        self._begin_drawing_and_give_up()
         interaction = slicer.app.applicationLogic().GetInteractionNode()
         self.assertNotEqual(interaction.GetCurrentInteractionMode(), slicer.vtkMRMLInteractionNode.Place)
         self.assertFalse(self.ui.drawRoiButton.checked)
@@ -85,10 +88,7 @@ class VesselRegistrationRegionTest(VesselRegistrationGuiCase):
         placement.placeRoi(self.parameters.roi, drawn, self.widget.logic.cArm(self.parameters))
         self.settle()
         before = self.region()
-        self.ui.drawRoiButton.click()
-        self.settle()
-        self.ui.drawRoiButton.click()
-        self.settle()
+        self._begin_drawing_and_give_up()
         self.assertEqual(self.region(), before)
 
     def test_a_region_drawn_without_depth_gets_that_of_the_former(self) -> None:

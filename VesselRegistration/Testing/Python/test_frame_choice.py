@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from VesselRegistrationLib.cli.register_command import fullest_frame
+from VesselRegistrationLib.cli.register_vessels import fullest_frame
 from VesselSegmentationLib.fullest_frame import FRAMES_TRIED
 
 

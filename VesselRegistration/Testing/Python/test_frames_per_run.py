@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from VesselRegistrationLib.cli.main import main
-from VesselRegistrationLib.cli.register_command import companions
+from VesselRegistrationLib.cli.register_vessels import companions
 from VesselRegistrationLib.pose.estimation import PoseModel
 from VesselRegistrationLib.pose.metrics import projection_distances_mm
 from VesselRegistrationLib.pose_registration import register_views

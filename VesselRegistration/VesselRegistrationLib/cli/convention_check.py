@@ -45,7 +45,7 @@ def check_options(options: argparse.Namespace) -> None:
 
 def compare_readings(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """The check as JSON-able values and as text."""
-    from VesselRegistrationLib.cli.register_command import fullest_frame
+    from VesselRegistrationLib.cli.register_vessels import fullest_frame
     from VesselRegistrationLib.pose.convention import check_convention
     from VesselRegistrationLib.pose.pose_model import PoseModel
     from VesselRegistrationLib.pose_files import read_pose

@@ -138,6 +138,21 @@ def add_frame(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_subtraction(parser: argparse.ArgumentParser) -> None:
+    """--no-subtraction."""
+    parser.add_argument(
+        "--no-subtraction",
+        action="store_true",
+        help="find the vessels in each frame by itself, though the run begins before contrast agent came",
+    )
+
+
+def check_earlier(count: int, frames: int, name: str) -> None:
+    """Raises InputError where so many --earlier frames leave none of the run's."""
+    if not 0 <= count < frames:
+        raise InputError(f"--earlier {count} must be from 0 to {frames - 1}: {name} has {frames} frames.")
+
+
 def add_roi(parser: argparse.ArgumentParser) -> None:
     """--roi X Y W H."""
     parser.add_argument(

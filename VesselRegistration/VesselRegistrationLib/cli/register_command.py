@@ -37,8 +37,6 @@ With --from-run it begins at the pose found on another run of the patient, carri
 from __future__ import annotations
 
 import argparse
-import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,10 +45,9 @@ from numpy.typing import NDArray
 
 from VesselRegistrationLib.c_arm import ProjectionMode
 from VesselRegistrationLib.cli import options as shared
-from VesselRegistrationLib.cli import progress, register_start
+from VesselRegistrationLib.cli import progress, register_start, register_vessels
 from VesselRegistrationLib.cli.main import DONE, REFUSED
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
-from VesselSegmentationLib.fullest_frame import FRAMES_TRIED, frames_to_try, fullest
 
 if TYPE_CHECKING:
     from VesselRegistrationLib.cli.register_start import Start
@@ -62,10 +59,6 @@ if TYPE_CHECKING:
 
 METHODS = ("pose", "affine")
 MOST_FRAMES_PER_RUN = 9
-COMPANION_STEP = 2
-"""Frames between one that is solved and the next one that is solved with it: their noise has nothing in common."""
-COMPANION_SHARE = 0.6
-"""Of the vessel that the frame shows, what another one must show to be solved with it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,11 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     register_start.add_arguments(parser)
     shared.add_roi(parser)
-    parser.add_argument(
-        "--no-subtraction",
-        action="store_true",
-        help="find the vessels in each frame by itself, though the run begins before contrast agent came",
-    )
+    shared.add_subtraction(parser)
     parser.add_argument(
         "--earlier",
         type=int,
@@ -182,10 +171,7 @@ def _check_earlier(options: argparse.Namespace, runs: list[XRayRun]) -> None:
     if len(options.earlier) != len(runs):
         raise InputError(f"--earlier needs one number for each of {len(runs)} runs, not {len(options.earlier)}.")
     for run, count in zip(runs, options.earlier, strict=True):
-        if not 0 <= count < run.frame_count:
-            raise InputError(
-                f"--earlier {count} must be from 0 to {run.frame_count - 1}: {run.name} has {run.frame_count} frames."
-            )
+        shared.check_earlier(count, run.frame_count, run.name)
     if options.all_frames and any(options.earlier):
         raise InputError("--earlier is for single frames; leave it out with --all-frames.")
 
@@ -210,23 +196,25 @@ def by_pose(
 
     settings = PoseSettings(options.threshold, *start.deviations(options))
     progress.report(0.05, "loading the network")
-    segment = _segment(options, runs[0])
+    segment = register_vessels.segmenter(options, runs[0])
     progress.report(0.15, "finding the model's centreline")
     prepared = PoseModel.of(model)
     if options.all_frames:
         region, run = shared.region_of(options), runs[0]
-        own = _of_run(options, run, _fullest_of_tried(run, segment), segment)
-        return _told([own], register_run(prepared, run, own, start.at([(run, 0)]), region, settings, _report_frames))
+        own = register_vessels.of_run(options, run, register_vessels.fullest_of_tried(run, segment), segment)
+        results = register_run(prepared, run, own, start.at([(run, 0)]), region, settings, _report_frames)
+        return register_vessels.told([own], results)
     frames: list[tuple[XRayRun, int]] = []
     segments: list[Segment] = []
     for xray in runs:
         frames.append((xray, _frame(options, xray, segment, start, options.earlier[len(frames)])))
-        segments.append(_of_run(options, *frames[-1], segment))
+        segments.append(register_vessels.of_run(options, *frames[-1], segment))
         progress.report(0.2 + 0.4 * len(frames) / len(runs), f"vessels of {xray.name}")
-    more = [companions(*place, segment, options.frames_per_run - 1) for place in frames]
+    more = [register_vessels.companions(*place, segment, options.frames_per_run - 1) for place in frames]
     progress.report(0.6, "estimating the pose")
     region = shared.region_of(options)
-    return _told(segments, register_views(prepared, frames, segments, start.at(frames), region, settings, more))
+    results = register_views(prepared, frames, segments, start.at(frames), region, settings, more)
+    return register_vessels.told(segments, results)
 
 
 def _frame(options: argparse.Namespace, xray: XRayRun, segment: Segment, start: Start, first: int) -> int:
@@ -234,7 +222,7 @@ def _frame(options: argparse.Namespace, xray: XRayRun, segment: Segment, start: 
     if options.frame is not None:
         return int(options.frame)
     marked = start.frame_of(xray)
-    return fullest_frame(xray, segment, first) if marked is None else marked
+    return register_vessels.fullest_frame(xray, segment, first) if marked is None else marked
 
 
 def _report_frames(done: int, total: int) -> None:
@@ -248,7 +236,7 @@ def by_affine(options: argparse.Namespace, model: VesselModel, xray: XRayRun, st
     from VesselRegistrationLib.registration import RegistrationSettings, register_frame
 
     progress.report(0.05, "loading the networks")
-    segment = _segment(options, xray)
+    segment = register_vessels.segmenter(options, xray)
     settings = RegistrationSettings(
         threshold=options.threshold,
         mode=ProjectionMode(options.mode),
@@ -257,16 +245,16 @@ def by_affine(options: argparse.Namespace, model: VesselModel, xray: XRayRun, st
     matcher, roi = shared.load_matcher(options), shared.region_of(options)
     if not options.all_frames:
         frame = _frame(options, xray, segment, start, options.earlier[0])
-        segment = _of_run(options, xray, frame, segment)
+        segment = register_vessels.of_run(options, xray, frame, segment)
         progress.report(0.3, f"matching frame {frame}")
         result = register_frame(model, xray, frame, segment, matcher, roi, start.at([(xray, frame)]), settings)
-        return _told([segment], [result])
-    segment = _of_run(options, xray, _fullest_of_tried(xray, segment), segment)
+        return register_vessels.told([segment], [result])
+    segment = register_vessels.of_run(options, xray, register_vessels.fullest_of_tried(xray, segment), segment)
     first, results = start.at([(xray, 0)]), []
     for frame in progress.each(range(xray.frame_count), xray.frame_count, "frame", "register"):
         pose = pose_with_table(first, xray, frame)
         results.append(register_frame(model, xray, frame, segment, matcher, roi, pose, settings))
-    return _told([segment], results)
+    return register_vessels.told([segment], results)
 
 
 def pose_with_table(start: NDArray[np.float64], xray: XRayRun, frame: int) -> NDArray[np.float64]:
@@ -278,77 +266,6 @@ def pose_with_table(start: NDArray[np.float64], xray: XRayRun, frame: int) -> ND
     except MissingGeometryError:
         return start
     return carry_pose(start, np.zeros(3), shift)
-
-
-def _segment(options: argparse.Namespace, xray: XRayRun) -> Segment:
-    """The network, or a function that returns the given mask."""
-    if options.mask is None:
-        frames = xray.frame_count if options.all_frames else min(FRAMES_TRIED, xray.frame_count)
-        return shared.load_segmenter(options, frames).probability
-    from VesselRegistrationLib.xray_reading import read_xray_run
-
-    mask = read_xray_run(options.mask).frames[0] > 0
-    if mask.shape != (xray.rows, xray.columns):
-        raise InputError(
-            f"--mask {options.mask} has {mask.shape[1]} x {mask.shape[0]} pixels and the run "
-            f"{xray.columns} x {xray.rows}; draw it on the frame."
-        )
-    return lambda _: mask.astype(np.float32)
-
-
-def _of_run(options: argparse.Namespace, xray: XRayRun, frame: int, segment: Segment) -> Segment:
-    """With what the run shows before contrast agent came, where it does and is not to be left out."""
-    from VesselRegistrationLib.run_vessels import is_subtracting, with_subtraction
-
-    if options.no_subtraction or options.mask is not None:
-        return segment
-    found = with_subtraction(xray, frame, segment)
-    if is_subtracting(found):
-        print(f"run {xray.name}: a frame from before contrast agent is subtracted; leave that with --no-subtraction")
-    return found
-
-
-def _told(segments: Sequence[Segment], results: Sequence[FrameRegistration]) -> list[FrameRegistration]:
-    """Results that say whether a frame was subtracted to find their vessels; one segment of each, or one of all."""
-    from VesselRegistrationLib.run_vessels import is_subtracting
-
-    each = list(segments) if len(segments) == len(results) else [segments[0]] * len(results)
-    return [
-        dataclasses.replace(result, is_subtracted=is_subtracting(own))
-        for own, result in zip(each, results, strict=True)
-    ]
-
-
-def fullest_frame(xray: XRayRun, segment: Segment, first: int = 0) -> int:
-    """The frame in which most vessel is seen, among evenly spread ones, and not in that one alone; the user is told."""
-    chosen = _fullest_of_tried(xray, segment, first)
-    if xray.frame_count > first + 1:
-        print(f"frame {chosen} of 0 to {xray.frame_count - 1} shows most vessel; choose another with --frame")
-    return chosen
-
-
-def _fullest_of_tried(xray: XRayRun, segment: Segment, first: int = 0) -> int:
-    from tqdm import tqdm
-
-    candidates = [first + index for index in frames_to_try(xray.frame_count - first)]
-    if len(candidates) == 1:
-        return first
-    bar = tqdm(candidates, unit="frame", desc="look for contrast agent", leave=False)
-    return candidates[fullest([float((segment(xray.frames[index]) >= 0.5).mean()) for index in bar])]
-
-
-def companions(xray: XRayRun, frame: int, segment: Segment, count: int) -> list[int]:
-    """Up to so many other frames of the run that show about as much vessel as `frame`, the nearest ones first."""
-    if count < 1:
-        return []
-    area = float((segment(xray.frames[frame]) >= 0.5).mean())
-    found: list[int] = []
-    for step in range(1, 2 * count + 1):
-        for other in (frame - step * COMPANION_STEP, frame + step * COMPANION_STEP):
-            if len(found) < count and 0 <= other < xray.frame_count:
-                shown = float((segment(xray.frames[other]) >= 0.5).mean())
-                found += [other] if shown >= COMPANION_SHARE * area > 0 else []
-    return found
 
 
 def print_result(result: FrameRegistration) -> None:

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--attention", action="store_true", help="also write where the network looked (Grad-CAM, the paper's Fig. 7)"
     )
     parser.add_argument("--arrays", action="store_true", help="also write the results of all frames as NumPy arrays")
-    parser.add_argument("--no-subtraction", action="store_true", help="find the vessels in each frame by itself")
+    shared.add_subtraction(parser)
     parser.add_argument(
         "--earlier",
         type=int,
@@ -190,9 +190,7 @@ def _read_frames(options: argparse.Namespace) -> None:
         options.frames, options.earlier_frames = run.frames, partial(earlier_frames, run.geometry)
     if options.bright_vessels:
         options.frames = turned_around(options.frames)
-    if not 0 <= options.earlier < len(options.frames):
-        most = len(options.frames) - 1
-        raise InputError(f"--earlier {options.earlier} must be from 0 to {most}: there are {most + 1} frames.")
+    shared.check_earlier(options.earlier, len(options.frames), str(options.array or options.xray))
 
 
 def _read_array(path: Path) -> NDArray[np.generic]:
