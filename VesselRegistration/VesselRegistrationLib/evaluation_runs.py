@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -108,7 +107,7 @@ class SimulatedRuns:
                 yield work(self.networks, place, self.settings)
             return
         try:
-            with _deaf_to_interrupts(), _one_thread_per_process():
+            with _interrupts_held_back(), _one_thread_per_process():
                 futures = [self._executor.submit(_in_worker, work, place, self.settings) for place in places]
             for future in futures:
                 yield future.result()
@@ -140,16 +139,19 @@ def _in_worker(
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes started here leave Ctrl-C to their parent, which ends them without a word from each."""
-    if threading.current_thread() is not threading.main_thread():
+def _interrupts_held_back() -> Iterator[None]:
+    """Processes started here leave Ctrl-C to their parent, which ends them without a word from each.
+
+    One that comes meanwhile is not lost. Where there are no signal masks, as on Windows, nothing changes.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

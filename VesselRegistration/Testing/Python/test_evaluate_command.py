@@ -19,7 +19,7 @@ from VesselRegistrationLib import matching_network
 from VesselRegistrationLib.affine_cnn import AffineCnn, AffineCnnSettings
 from VesselRegistrationLib.cli import main
 from VesselRegistrationLib.evaluation import EvaluationSettings
-from VesselRegistrationLib.evaluation_runs import NetworkFolders, SimulatedRuns
+from VesselRegistrationLib.evaluation_runs import NetworkFolders, SimulatedRuns, _interrupts_held_back
 from VesselSegmentationLib.dru_net import DruNet
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.overlay import write_png
@@ -108,6 +108,23 @@ def test_ctrl_c_ends_all_processes_and_leaves_nothing(folders: NetworkFolders, t
     assert "Traceback" not in errors
     assert errors.strip().splitlines()[-1].endswith("cancelled; nothing half-written was left behind")
     assert list(tmp_path.iterdir()) == []
+
+
+def _start_while_interrupted(said: list[str]) -> None:
+    """Starts a process that interrupts itself, while this one is interrupted, and keeps what it says."""
+    to_itself = "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('goes on')"
+    with _interrupts_held_back():
+        signal.raise_signal(signal.SIGINT)
+        said.append(subprocess.run([sys.executable, "-c", to_itself], capture_output=True, text=True).stdout.strip())
+
+
+def test_ctrl_c_while_processes_are_started_is_obeyed_by_their_parent() -> None:
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        _start_while_interrupted(said)
+    assert said == ["goes on"]
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_annotated_frames_are_evaluated_beside_the_frangi_filter(
