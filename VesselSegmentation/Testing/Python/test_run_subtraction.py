@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from VesselSegmentationLib.run_subtraction import SubtractingSegmenter, frames_before, moved_onto, subtracted
+from VesselSegmentationLib import run_subtraction
+from VesselSegmentationLib.frame_subtraction import moved_onto, subtracted
+from VesselSegmentationLib.run_subtraction import FrameEvidence, SubtractingSegmenter, frames_before
 
 SIDE = 96
 VESSEL = (slice(20, 80), slice(30, 38))
@@ -29,8 +31,8 @@ def filled() -> np.ndarray:
 
 
 def dark_is_vessel(picture: np.ndarray) -> np.ndarray:
-    """What a network does that cannot tell a bone from a vessel: half sure of whatever is dark."""
-    return np.where(picture < 0.75 * np.median(picture), 0.7, 0.1).astype(np.float32)
+    """What a network does that cannot tell a bone from a vessel: half sure of whatever is dark, and of nothing else."""
+    return np.where(picture < 0.75 * np.median(picture), 0.7, 0.02).astype(np.float32)
 
 
 def test_a_bone_that_was_there_before_is_no_vessel() -> None:
@@ -43,10 +45,25 @@ def test_a_bone_that_was_there_before_is_no_vessel() -> None:
     assert found[BONE].mean() < 0.05
 
 
-def test_probability_is_that_of_the_mean_logit() -> None:
-    answers = iter([np.full((4, 4), 0.9), np.full((4, 4), 0.5)])
-    segment = SubtractingSegmenter(lambda _: next(answers), (np.eye(4),))
-    np.testing.assert_allclose(segment(np.ones((4, 4))), 0.75, atol=1e-6)  # odds 9 and 1: their geometric mean is 3
+def test_logits_and_darkening_are_weighted() -> None:
+    frame, change, darkened = (np.full((2, 2), value, np.float32) for value in (1.5, -2.0, 0.25))
+    logit = (
+        1.5 * run_subtraction.FRAME_WEIGHT
+        - 2.0 * run_subtraction.DIFFERENCE_WEIGHT
+        + 0.25 * run_subtraction.DARKENED_WEIGHT
+        + run_subtraction.CONSTANT
+    )
+    np.testing.assert_allclose(FrameEvidence(frame, change, darkened).probability(), 1 / (1 + np.exp(-logit)), 1e-5)
+
+
+def test_surer_evidence_is_surer_vessel() -> None:
+    nothing = np.zeros((1, 1), np.float32)
+    one = np.ones((1, 1), np.float32)
+    least = FrameEvidence(nothing, nothing, nothing).probability()
+    for more in ((one, nothing, nothing), (nothing, one, nothing), (nothing, nothing, one)):
+        assert FrameEvidence(*more).probability() > least
+    unseen = FrameEvidence(-5 * one, -5 * one, nothing).probability()
+    assert unseen < 0.05
 
 
 def test_a_frame_in_which_contrast_has_begun_to_run_is_not_subtracted() -> None:
@@ -86,20 +103,23 @@ def test_of_several_the_most_similar_is_taken_away() -> None:
         return dark_is_vessel(picture)
 
     SubtractingSegmenter(watching, (np.roll(background(), 7, axis=0), background()))(filled())
-    np.testing.assert_array_equal(seen[1], subtracted(filled(), background()))
+    np.testing.assert_array_equal(seen[1], subtracted(filled(), background()).picture)
 
 
 def test_unchanged_is_grey_and_darkened_is_dark() -> None:
-    greys = subtracted(filled(), background()).astype(int)
+    change = subtracted(filled(), background())
+    greys = change.picture.astype(int)
+    assert change.picture.dtype == np.uint8
     assert greys[VESSEL].mean() < 60
     assert abs(greys[BONE].mean() - 0.7 * 255) < 3
-    assert greys.dtype != greys.astype(np.uint8).dtype  # compared as numbers that may be negative
+    assert change.darkened[VESSEL].mean() > 0.8
+    assert change.darkened[BONE].max() < 0.1
 
 
 @pytest.mark.parametrize("gain", [0.8, 1.2])
 def test_exposure_control_does_not_shift_what_is_unchanged(gain: float) -> None:
     mask = np.clip(background() * gain, 0, 255).astype(np.uint8)
-    greys = subtracted(filled(), mask).astype(int)
+    greys = subtracted(filled(), mask).picture.astype(int)
     assert abs(np.median(greys) - 0.7 * 255) < 8
     assert greys[VESSEL].mean() < 60
 
@@ -107,13 +127,45 @@ def test_exposure_control_does_not_shift_what_is_unchanged(gain: float) -> None:
 def test_any_number_of_bits_is_subtracted_alike() -> None:
     deep = [picture.astype(np.uint16) * 16 for picture in (filled(), background())]
     shifted = [picture.astype(np.int16) - 100 for picture in (filled(), background())]
-    expected = subtracted(filled(), background()).astype(int)
+    expected = subtracted(filled(), background())
     for frame, mask in (deep, shifted):
-        assert np.abs(subtracted(frame, mask).astype(int) - expected).max() <= 1
+        found = subtracted(frame, mask)
+        assert np.abs(found.picture.astype(int) - expected.picture).max() <= 1
+        np.testing.assert_allclose(found.darkened, expected.darkened, atol=0.01)
+
+
+def noisy(picture: np.ndarray, deviation: float, seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, deviation, picture.shape)
+    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+
+
+def test_what_noise_hides_is_blurred_until_contrast_stands_out() -> None:
+    before, now = (np.kron(picture, np.ones((4, 4))) for picture in (background(), filled()))
+    vessel = np.kron(_inside(VESSEL), np.ones((4, 4), bool))
+    for deviation, most in ((0, 0.01), (40, 0.2)):
+        change = subtracted(noisy(now, deviation, 1), noisy(before, deviation, 2))
+        greys = change.picture / 255.0
+        assert greys[~vessel].std() < most
+        assert greys[vessel].mean() < greys[~vessel].mean() - 0.4
+        assert change.darkened[vessel].mean() > change.darkened[~vessel].mean() + 0.5
+
+
+def test_a_clear_difference_is_not_blurred() -> None:
+    change = subtracted(filled(), background()).picture.astype(int)
+    edge = np.abs(np.diff(change[50, 25:45]))
+    assert edge.max() > 100  # from one pixel to the next
+
+
+def _inside(part: tuple[slice, slice]) -> np.ndarray:
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[part] = True
+    return mask
 
 
 def test_a_flat_picture_stays_flat() -> None:
-    assert np.unique(subtracted(np.full((8, 8), 5, np.uint8), np.full((8, 8), 5, np.uint8))).size == 1
+    change = subtracted(np.full((8, 8), 5, np.uint8), np.full((8, 8), 5, np.uint8))
+    assert np.unique(change.picture).size == 1
+    assert not change.darkened.any()
 
 
 @pytest.mark.parametrize(("down", "right"), [(3, 0), (-2, 4)])
