@@ -50,6 +50,7 @@ FIRST_TEST_SEED = 900_000
 SUCCESS_MM = 3.0
 GOOD, MORE = ("one view", "two views"), ("one view, more frames", "two views, more frames")
 WRONG = ("wrong patient", "mirrored", "upside down", "before contrast")
+WRONG_PAIRS = ("wrong patient, two views", "mirrored, two views", "upside down, two views")
 ANGLE_DEG, SID_MM, SOD_MM, PRINCIPAL_POINT_MM, TABLE_MM = 1.0, 3.0, 5.0, 2.0, 0.5
 """Standard deviations of header errors."""
 FRAMES = 5
@@ -119,7 +120,7 @@ def rows_of_pair(task: tuple[str, int, argparse.Namespace]) -> list[dict[str, An
     shots = [[shot(case, segmenter, run, options) for run, case in enumerate(p)] for p in patients]
     rows = []
     for number in (0, 1):
-        rows += rows_of_patient(patients[number][0], shots[number], shots[1 - number][0].view)
+        rows += rows_of_patient(patients[number][0], shots[number], [part.view for part in shots[1 - number]])
     return rows
 
 
@@ -161,25 +162,28 @@ def falsified(c_arm: CArm, rng: np.random.Generator) -> CArm:
     )
 
 
-def rows_of_patient(case: SimulatedCase, shots: Sequence[Shot], other: PoseView) -> list[dict[str, Any]]:
-    """Scores of one patient's runs; `other` is a view of someone else."""
+def rows_of_patient(case: SimulatedCase, shots: Sequence[Shot], other: Sequence[PoseView]) -> list[dict[str, Any]]:
+    """Scores of one patient's runs; `other` are views of someone else."""
     rng = np.random.default_rng([case.seed, 5])
     model, points = PoseModel.of(case.model), case.centerline_lps
     start = disturbed_pose(shots[0].true_pose, case.model.points_lps.mean(axis=0), rng)
-    first = shots[0].view
+    both = [part.view for part in shots]
+    first = both[0]
     tried: list[tuple[str, list[PoseView], list[Shot]]] = [
-        ("one view", [shots[0].view], [shots[0]]),
-        ("one view", [shots[1].view], [shots[1]]),
-        ("two views", [part.view for part in shots], list(shots)),
-        ("wrong patient", [other], []),
+        ("one view", both[:1], [shots[0]]),
+        ("one view", both[1:], [shots[1]]),
+        ("two views", both, list(shots)),
+        ("wrong patient", [other[0]], []),
         ("mirrored", [_turned(first, columns=True)], []),
         ("upside down", [_turned(first, columns=False)], []),
         ("before contrast", [shots[0].before_contrast], []),
+        (WRONG_PAIRS[0], list(other), []),
+        (WRONG_PAIRS[1], [_turned(view, columns=True) for view in both], []),
+        (WRONG_PAIRS[2], [_turned(view, columns=False) for view in both], []),
     ]
     if any(part.companions for part in shots):
-        both = [*(part.view for part in shots), *(view for part in shots for view in part.companions)]
         tried += [(MORE[0], [part.view, *part.companions], [part]) for part in shots]
-        tried += [(MORE[1], both, list(shots))]
+        tried += [(MORE[1], [*both, *(view for part in shots for view in part.companions)], list(shots))]
     rows = []
     for kind, views, truths in tried:
         clock = time.process_time()
@@ -244,10 +248,11 @@ def report(rows: Sequence[dict[str, Any]], options: argparse.Namespace) -> str:
             part = [row for row in rows if row["kind"] == kind and region in ("all", row["region"])]
             lines.append(_good_line(f"{kind}, {region}", part))
     lines += ["", "| must be refused | cases | refused |", "|---|---|---|"]
-    for kind in ("all", *WRONG):
-        part = [row for row in rows if row["kind"] in WRONG and kind in ("all", row["kind"])]
-        refused = sum(bool(row["refused"]) for row in part)
-        lines.append(f"| {kind} | {len(part)} | {refused} ({refused / len(part):.0%}) |")
+    for name, kinds in (("all of one view", WRONG), ("all of two views", WRONG_PAIRS)):
+        for kind in (name, *kinds):
+            part = [row for row in rows if row["kind"] in kinds and kind in (name, row["kind"])]
+            refused = sum(bool(row["refused"]) for row in part)
+            lines.append(f"| {kind} | {len(part)} | {refused} ({refused / len(part):.0%}) |")
     return "\n".join(lines) + "\n"
 
 
