@@ -6,7 +6,7 @@
 Prints what pose/refusal.py and pose/uncertainty.py hold. Good are poses under 3 mm in-plane; bad are those of what must
 be refused, and those of the right patient that are further off. `LEAST_TRUST` lets 92 % of the good pass; the shares
 that are refused are cross-validated over ten groups of patients. The stated bound is read from what is accepted. Then
-what the constants of pose/refusal.py refuse as they are, of two views for several values of `LEAST_TRUST_TOGETHER`.
+what the constants of pose/refusal.py refuse as they are, of two views at several limits.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ GOOD_PASSED = 0.92
 SUCCESS_MM = 3.0
 PENALTY = 1.0
 GROUPS = 10
-TOGETHER = (0.05, 0.1, 0.15, 0.2, 0.3, 0.45)
+LIMITS_OF_TWO_VIEWS = (0.05, 0.1, 0.15, 0.2, 0.3, LEAST_TRUST)
 
 
 def main() -> None:
@@ -66,7 +66,7 @@ def print_shipped(rows: list[dict[str, Any]], kinds: np.ndarray, is_good: np.nda
     trusts = np.array([trust(_quality(row), row["expected"]) for row in rows])
     print("\nAs pose/refusal.py has them:")
     for kind in dict.fromkeys(kinds):
-        limits = TOGETHER if kind.endswith("two views") else (LEAST_TRUST,)
+        limits = LIMITS_OF_TWO_VIEWS if kind.endswith("two views") else (LEAST_TRUST,)
         for name, part in (("good", is_good & (kinds == kind)), ("bad", ~is_good & (kinds == kind))):
             if part.any():
                 shares = ", ".join(f"{(trusts[part] < limit).mean():.0%} below {limit}" for limit in limits)

@@ -6,18 +6,8 @@ import dataclasses
 
 import pytest
 
-from VesselRegistrationLib.c_arm import CArm
 from VesselRegistrationLib.pose.quality import FitQuality
-from VesselRegistrationLib.pose.refusal import (
-    APART_DEG,
-    LARGEST_ERROR_MM,
-    LEAST_TRUST,
-    LEAST_TRUST_TOGETHER,
-    least_trust,
-    measures,
-    poor_fit,
-    trust,
-)
+from VesselRegistrationLib.pose.refusal import LARGEST_ERROR_MM, LEAST_TRUST, measures, poor_fit, trust
 
 GOOD = FitQuality(told=0.75, explained=0.95, covered=0.85, residual_mm=0.5, lead=0.4, surprise=0.5)
 POOR = FitQuality(told=0.1, explained=0.35, covered=0.2, residual_mm=1.4, lead=-0.05, surprise=3.0)
@@ -54,17 +44,3 @@ def test_a_followed_pose_has_no_rivals_and_is_judged_all_the_same() -> None:
     followed = dataclasses.replace(GOOD, lead=float("nan"))
     assert all(value == value for value in measures(followed, 0.6).values())
     assert poor_fit(followed, 0.6) == ""
-
-
-def test_views_from_far_apart_need_less_trust_than_frames_of_one_view() -> None:
-    def seen_from(*angles_deg: float) -> list[CArm]:
-        return [CArm(angle, 0.0, 1000.0, 700.0, 512, 512, (0.3, 0.3)) for angle in angles_deg]
-
-    assert LEAST_TRUST_TOGETHER < LEAST_TRUST
-    assert least_trust(seen_from(0.0)) == LEAST_TRUST
-    assert least_trust(seen_from(20.0, 20.0, 20.0)) == LEAST_TRUST
-    assert least_trust(seen_from(0.0, APART_DEG - 5)) == LEAST_TRUST
-    assert least_trust(seen_from(-90.0, 90.0)) == LEAST_TRUST
-    assert least_trust(seen_from(-20.0, 0.0, APART_DEG - 15)) == LEAST_TRUST_TOGETHER
-    reason = poor_fit(POOR, 2.0, LEAST_TRUST_TOGETHER)
-    assert f"{LEAST_TRUST_TOGETHER:.0%} is needed" in reason

@@ -17,7 +17,7 @@ from VesselRegistrationLib.pose.own_motion import OwnMotions, body_shift, own_co
 from VesselRegistrationLib.pose.pose_model import PoseModel
 from VesselRegistrationLib.pose.prior import Prior
 from VesselRegistrationLib.pose.quality import FitQuality, fit_quality
-from VesselRegistrationLib.pose.refusal import contradiction, least_trust, poor_fit, unusable_view
+from VesselRegistrationLib.pose.refusal import contradiction, poor_fit, unusable_view
 from VesselRegistrationLib.pose.rigid import motion_matrix, shifted
 from VesselRegistrationLib.pose.sweep import sweep
 from VesselRegistrationLib.pose.uncertainty import (
@@ -230,8 +230,7 @@ def _judged(
         body_shift(motion[3:] - fit.parameters[3:], view.c_arm, view.uncertainty)
         for motion, view in zip(fit.in_views, evidence, strict=True)
     ]
-    least = least_trust([view.c_arm for view in evidence])
-    reason = contradiction(np.array(moved)) or poor_fit(quality, in_plane, least)
+    reason = contradiction(np.array(moved)) or poor_fit(quality, in_plane)
     return PoseEstimate(
         model_to_isocenter=motion_matrix(fit.parameters, pivot) @ start,
         status=Status.REFUSED if reason else Status.REGISTERED,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from VesselRegistrationLib.c_arm import CArm, FloatArray
+from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.pose.evidence import Evidence
 from VesselRegistrationLib.pose.quality import FitQuality
 from VesselRegistrationLib.registration import BRIGHT_VESSELS, LARGEST_MASK_SHARE, SMALLEST_MASK_SHARE
@@ -28,9 +28,6 @@ TRUST_WEIGHTS = {
     "log_expected_mm": -1.277,
 }
 LEAST_TRUST = 0.45
-LEAST_TRUST_TOGETHER, APART_DEG = 0.2, 30.0
-"""Of views solved together whose beams are so far apart: by chance a wrong pose may fit one view, but hardly another
-one, too. Frames of one view, and of the opposite one, tell the same twice."""
 LEAD_OF_FOLLOWED = 0.2
 """Taken for a pose that was followed from the last frame, for which no rivals were looked for."""
 LEAST_SHARE, LEAST_ERROR_MM = 0.01, 0.05
@@ -89,27 +86,20 @@ def measures(quality: FitQuality, expected_in_plane_mm: float) -> dict[str, floa
     }
 
 
-def least_trust(c_arms: Sequence[CArm]) -> float:
-    """What a pose needs that was found from these views."""
-    beams = np.array([c_arm.axes_lps()[2] for c_arm in c_arms])
-    apart = np.degrees(np.arccos(np.clip(np.abs(beams @ beams.T).min(), 0, 1)))
-    return LEAST_TRUST_TOGETHER if apart >= APART_DEG else LEAST_TRUST
-
-
-def poor_fit(quality: FitQuality, expected_in_plane_mm: float, least: float = LEAST_TRUST) -> str:
-    """Why a fit is not to be trusted that needs a trust of `least`, or an empty string."""
+def poor_fit(quality: FitQuality, expected_in_plane_mm: float) -> str:
+    """Why a fit is not to be trusted, or an empty string."""
     if expected_in_plane_mm > LARGEST_ERROR_MM:
         return (
             f"The view cannot tell the pose: it may be {expected_in_plane_mm:.0f} mm off in the picture. A straight "
             "vessel slides along itself; choose a frame with a branching, or add a second run."
         )
     believed = trust(quality, expected_in_plane_mm)
-    if believed >= least:
+    if believed >= LEAST_TRUST:
         return ""
     found = f"{quality.explained:.0%} of the vessels' outline lies on the model"
     if quality.lead < SMALL_LEAD:
         found += ", and another pose fits as well" if quality.lead <= 0 else ", and another pose fits nearly as well"
     return (
-        f"The pose is not to be trusted ({believed:.0%}; {least:.0%} is needed): {found}. Check that model and "
+        f"The pose is not to be trusted ({believed:.0%}; {LEAST_TRUST:.0%} is needed): {found}. Check that model and "
         "run are of one patient and that the picture is not mirrored, choose a fuller frame, or add a second run."
     )
