@@ -6,51 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from xray_headers import COMPLETE, dataset, enhanced, first, header, without
 
 from VesselRegistrationLib.geometry_overrides import GeometryOverrides
 from VesselRegistrationLib.xray_geometry import read_geometry
 from VesselRegistrationLib.xray_header import Header
-from VesselRegistrationLib.xray_run import FrameGeometry, Origin, Sourced, carry_pose, table_shift_lps
-from VesselRegistrationLib.xray_timing import frame_times
+from VesselRegistrationLib.xray_run import Origin, Sourced
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
-
-
-def header(is_enhanced: bool = False, **values: Any) -> Header:
-    """A data set with the given elements by keyword."""
-    return Header(dataset(**values), is_enhanced)
-
-
-def dataset(**values: Any) -> Dataset:
-    result = Dataset()
-    for keyword, value in values.items():
-        setattr(result, keyword, Sequence(value) if isinstance(value, list) and value and is_item(value[0]) else value)
-    return result
-
-
-def is_item(value: Any) -> bool:
-    return isinstance(value, Dataset)
-
-
-COMPLETE: dict[str, Any] = {
-    "PositionerPrimaryAngle": "30",
-    "PositionerSecondaryAngle": "-20.5",
-    "DistanceSourceToDetector": "1000.25",
-    "DistanceSourceToPatient": "788.2679",
-    "ImagerPixelSpacing": ["0.4", "0.3"],
-    "PatientPosition": "HFS",
-}
-
-
-def first(rows: int = 512, columns: int = 512, frames: int = 1, **values: Any) -> tuple[FrameGeometry, list[str]]:
-    geometry, warnings = read_geometry(header(**values), frames, rows, columns)
-    assert len(geometry) == frames
-    return geometry[0], warnings
-
-
-def without(*keywords: str, **more: Any) -> dict[str, Any]:
-    return {keyword: value for keyword, value in COMPLETE.items() if keyword not in keywords} | more
 
 
 def test_a_complete_header_gives_a_c_arm_with_fractions_kept() -> None:
@@ -287,112 +250,7 @@ def test_a_mirrored_field_of_view_is_warned_of() -> None:
     assert any("mirrored" in warning and "check left and right" in warning for warning in warnings)
 
 
-# Table
-
-
-def ge(values: dict[str, Any], creator: str = "DLX_SERIE_01") -> Header:
-    result = dataset(**values)
-    block = result.private_block(0x0019, creator, create=True)
-    for element, text in ((0x21, "84"), (0x22, "503.90"), (0x23, "9.20")):
-        block.add_new(element, "DS", text)
-    return Header(result, False)
-
-
-def table(found: Header, frames: int = 1) -> Sourced:
-    return read_geometry(found, frames, 8, 8)[0][-1].table
-
-
-def test_ge_tags_place_the_table_left_back_and_head() -> None:
-    found = table(ge(COMPLETE))
-    assert found.numbers == (9.2, 84.0, 503.9)
-    assert found.origin is Origin.HEADER
-    assert found.source.startswith("(0019,")
-
-
-def test_ge_tags_of_another_creator_are_not_taken_for_a_table() -> None:
-    assert table(ge(COMPLETE, "SOMEONE_ELSE")).origin is Origin.MISSING
-
-
-@pytest.mark.parametrize(
-    ("position", "expected"),
-    [("HFP", (-9.2, -84.0, 503.9)), ("FFS", (-9.2, 84.0, -503.9)), ("FFP", (9.2, -84.0, -503.9))],
-)
-def test_the_patients_position_turns_the_tables_axes(position: str, expected: tuple[float, float, float]) -> None:
-    assert table(ge(without(PatientPosition=position))).numbers == expected
-
-
-def test_an_unknown_patient_position_makes_the_table_an_assumption() -> None:
-    assert table(ge(without("PatientPosition"))).origin is Origin.ASSUMED
-    assert table(ge(without(PatientPosition="HFDL"))).origin is Origin.MISSING
-
-
-def top(vertical: float, longitudinal: float, lateral: float) -> Dataset:
-    return dataset(
-        TableTopVerticalPosition=str(vertical),
-        TableTopLongitudinalPosition=str(longitudinal),
-        TableTopLateralPosition=str(lateral),
-    )
-
-
-def test_philips_tags_have_the_axes_of_radiotherapy() -> None:
-    result = dataset(**COMPLETE)
-    block = result.private_block(0x2003, "Philips X-ray Imaging DD 001", create=True)
-    block.add_new(0x2E, "SQ", Sequence([top(vertical=-150, longitudinal=-640, lateral=-70)]))
-    assert table(Header(result, False)).numbers == (-70.0, 150.0, -640.0)
-
-
-def test_plain_increments_follow_the_positioner_angles() -> None:
-    values = without(
-        TableLongitudinalIncrement=["0", "5"], TableLateralIncrement=["0", "7"], TableVerticalIncrement=["0", "0"]
-    )
-    geometry, _ = read_geometry(header(**values), 2, 8, 8)
-    assert geometry[0].table.numbers == (0.0, 0.0, 0.0)
-    assert geometry[1].table.numbers == (5.0, 0.0, 7.0)
-    assert geometry[1].table.origin is Origin.HEADER
-    assert geometry[1].table_is_relative
-
-
-def test_a_vertical_increment_is_an_assumption_and_said() -> None:
-    geometry, warnings = read_geometry(header(**without(TableVerticalIncrement="2")), 3, 8, 8)
-    assert geometry[2].table.numbers == (0.0, 4.0, 0.0)
-    assert geometry[2].table.origin is Origin.ASSUMED
-    assert any("(0018,1135)" in warning for warning in warnings)
-
-
-def test_increments_add_to_an_absolute_position() -> None:
-    found = ge(without(TableLongitudinalIncrement="1"))
-    geometry, _ = read_geometry(found, 3, 8, 8)
-    assert geometry[2].table.numbers == pytest.approx((11.2, 84.0, 503.9))
-    assert not geometry[2].table_is_relative
-
-
 # Enhanced XA
-
-
-def enhanced(frames: int = 2) -> Dataset:
-    """Angles and distances per frame, detector values shared."""
-    per_frame = [
-        dataset(
-            PositionerPositionSequence=[
-                dataset(PositionerPrimaryAngle=str(10 * frame), PositionerSecondaryAngle=str(-5 * frame))
-            ],
-            XRayGeometrySequence=[dataset(DistanceSourceToDetector=str(1000 + frame), DistanceSourceToIsocenter=750.5)],
-            TablePositionSequence=[top(vertical=20 + frame, longitudinal=3, lateral=40)],
-            FrameContentSequence=[dataset(FrameAcquisitionDateTime=f"2020010123595{frame}.5")],
-        )
-        for frame in range(frames)
-    ]
-    shared = dataset(
-        FramePixelDataPropertiesSequence=[dataset(ImagerPixelSpacing=["0.4", "0.4"])],
-        FieldOfViewSequence=[dataset(FieldOfViewOrigin=["12", "12"], FieldOfViewDimensionsInFloat=[200.0, 200.0])],
-    )
-    return dataset(
-        PerFrameFunctionalGroupsSequence=per_frame,
-        SharedFunctionalGroupsSequence=[shared],
-        PatientPosition="HFS",
-        DetectorElementSpacing=["0.2", "0.2"],
-        PositionOfIsocenterProjection=[511.5, 516.5],
-    )
 
 
 def test_enhanced_headers_are_read_from_shared_and_per_frame_groups() -> None:
@@ -479,84 +337,3 @@ def test_given_distances_serve_the_fallbacks_too() -> None:
 def test_impossible_given_values_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="must be"):
         GeometryOverrides(**wrong)
-
-
-# Carrying poses
-
-
-def test_a_pose_is_carried_by_the_table() -> None:
-    pose = np.eye(4)
-    pose[:3, 3] = (-7.67613, -23.071107, 13.159327)
-    carried = carry_pose(pose, (9.2, 84.0, 503.9), (9.2, 66.3, 503.9))
-    assert carried[:3, 3] == pytest.approx((-7.67613, -40.771107, 13.159327))
-    assert carried[:3, :3] == pytest.approx(np.eye(3))
-    assert pose[1, 3] == -23.071107
-
-
-@pytest.mark.parametrize(
-    ("pose", "position"), [(np.eye(3), (0, 0, 0)), (np.eye(4), (0, 0)), (np.eye(4), (0, 0, np.nan))]
-)
-def test_what_is_no_pose_or_position_is_not_carried(pose: Any, position: Any) -> None:
-    with pytest.raises(InputError):
-        carry_pose(pose, position, (0, 0, 0))
-
-
-def test_table_positions_are_only_compared_when_they_can_be() -> None:
-    absolute, moved = ge(COMPLETE), ge(without(TableLongitudinalIncrement=["0", "4"]))
-    start = read_geometry(absolute, 1, 8, 8)[0][0]
-    end = read_geometry(moved, 2, 8, 8)[0][1]
-    assert table_shift_lps(start, end) == pytest.approx((4.0, 0.0, 0.0))
-    relative = read_geometry(header(**without(TableLongitudinalIncrement=["0", "4"])), 2, 8, 8)[0]
-    assert table_shift_lps(*relative, same_run=True) == pytest.approx((4.0, 0.0, 0.0))
-    with pytest.raises(MissingGeometryError, match="first frame"):
-        table_shift_lps(start, relative[1])
-    missing = first(**COMPLETE)[0]
-    with pytest.raises(MissingGeometryError, match="tableLpsMm"):
-        table_shift_lps(start, missing)
-    given = read_geometry(header(**COMPLETE), 1, 8, 8, GeometryOverrides(table_lps_mm=(0, 0, 0)))[0][0]
-    with pytest.raises(MissingGeometryError, match="different sources"):
-        table_shift_lps(start, given)
-
-
-# Times
-
-
-def times(frames: int, is_enhanced: bool = False, **values: Any) -> tuple[list[float], Sourced, list[str]]:
-    warnings: list[str] = []
-    found, interval = frame_times(header(is_enhanced, **values), frames, warnings)
-    return found.tolist(), interval, warnings
-
-
-def test_frame_time_goes_before_rates() -> None:
-    found, interval, _ = times(3, FrameTime="40", CineRate="15")
-    assert found == [0.0, 40.0, 80.0]
-    assert (interval.value, interval.origin, interval.source) == (40.0, Origin.HEADER, "(0018,1063) FrameTime")
-
-
-def test_a_frame_time_vector_holds_steps() -> None:
-    found, interval, _ = times(3, FrameTimeVector=["0", "40", "60"], FrameTime="10", FrameIncrementPointer=0x00181065)
-    assert found == [0.0, 40.0, 100.0]
-    assert interval.value == 50.0
-
-
-def test_a_frame_time_vector_of_wrong_length_is_ignored() -> None:
-    found, interval, warnings = times(3, FrameTimeVector=["0", "40"], CineRate="25")
-    assert found == [0.0, 40.0, 80.0]
-    assert interval.origin is Origin.FALLBACK
-    assert any("(0018,1065)" in warning for warning in warnings)
-
-
-def test_display_rates_are_fallbacks_and_fifteen_frames_an_assumption() -> None:
-    assert times(2, RecommendedDisplayFrameRate="10")[0] == [0.0, 100.0]
-    found, interval, warnings = times(2)
-    assert found == pytest.approx([0.0, 1000 / 15])
-    assert interval.origin is Origin.ASSUMED
-    assert warnings
-    assert times(1)[0] == [0.0]
-
-
-def test_enhanced_times_are_differences_and_no_dates() -> None:
-    warnings: list[str] = []
-    found, interval = frame_times(Header(enhanced(3), True), 3, warnings)
-    assert found.tolist() == [0.0, 1000.0, 2000.0]
-    assert "2020" not in repr((found, interval, warnings))
