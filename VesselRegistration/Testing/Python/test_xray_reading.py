@@ -1,15 +1,12 @@
-"""Reading DICOM runs: transfer syntaxes, bit depths, polarity, broken files, and what must never leave the reader."""
+"""Reading DICOM runs: transfer syntaxes, bit depths, polarity, and broken files."""
 
 from __future__ import annotations
 
 import io
-import json
 import logging
 import os
 import time
-import traceback
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
@@ -17,7 +14,7 @@ import pytest
 import SimpleITK as sitk
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import (
@@ -26,73 +23,27 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEGBaseline8Bit,
     RLELossless,
-    generate_uid,
+)
+from xray_files import (
+    BITS_12,
+    CT,
+    ENHANCED_XA,
+    FRAMES_8,
+    FRAMES_12,
+    RANDOM,
+    SECONDARY_CAPTURE,
+    XA,
+    XRF,
+    data_set,
+    read,
+    refusal,
+    saved,
 )
 
 from VesselRegistrationLib.geometry_overrides import GeometryOverrides
-from VesselRegistrationLib.inspection import format_inspection, inspect_run
 from VesselRegistrationLib.xray_reading import read_xray_run
-from VesselRegistrationLib.xray_run import Origin, XRayRun
-from VesselSegmentationLib.errors import InputError, MissingGeometryError, UserError
-
-XA = "1.2.840.10008.5.1.4.1.1.12.1"
-ENHANCED_XA = "1.2.840.10008.5.1.4.1.1.12.1.1"
-XRF = "1.2.840.10008.5.1.4.1.1.12.2"
-CT = "1.2.840.10008.5.1.4.1.1.2"
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7.4"
-
-RANDOM = np.random.default_rng(3)
-FRAMES_8 = RANDOM.integers(0, 256, (3, 16, 20), dtype=np.uint8)
-FRAMES_12 = RANDOM.integers(0, 4096, (3, 16, 20), dtype=np.uint16)
-BITS_12 = {"BitsStored": 12, "HighBit": 11}
-
-
-def data_set(frames: NDArray[Any], sop_class: str = XA, syntax: str = ExplicitVRLittleEndian, **values: Any) -> Dataset:
-    """A run with geometry; `values` add to it or replace it, None removes."""
-    result = Dataset()
-    result.file_meta = FileMetaDataset()
-    result.file_meta.MediaStorageSOPClassUID = result.SOPClassUID = sop_class
-    result.file_meta.MediaStorageSOPInstanceUID = result.SOPInstanceUID = generate_uid()
-    result.file_meta.TransferSyntaxUID = syntax
-    result.Modality = "XA"
-    result.PositionerPrimaryAngle, result.PositionerSecondaryAngle = "30", "-20"
-    result.DistanceSourceToDetector, result.DistanceSourceToPatient = "1000", "750"
-    result.ImagerPixelSpacing = ["0.4", "0.4"]
-    result.PatientPosition = "HFS"
-    result.FrameTime = "66.6667"
-    result.NumberOfFrames, result.Rows, result.Columns = frames.shape[:3]
-    result.SamplesPerPixel = 3 if frames.ndim == 4 else 1
-    result.PhotometricInterpretation = "RGB" if frames.ndim == 4 else "MONOCHROME2"
-    if frames.ndim == 4:
-        result.PlanarConfiguration = 0
-    result.BitsAllocated = result.BitsStored = 8 * frames.dtype.itemsize
-    result.HighBit = result.BitsStored - 1
-    result.PixelRepresentation = int(frames.dtype.kind == "i")
-    result.PixelData = frames.tobytes()
-    result["PixelData"].VR = "OB" if frames.dtype.itemsize == 1 else "OW"
-    for keyword, value in values.items():
-        if value is None:
-            delattr(result, keyword)
-        else:
-            setattr(result, keyword, value)
-    return result
-
-
-def saved(path: Path, content: Dataset) -> Path:
-    content.save_as(path, enforce_file_format=True)
-    return path
-
-
-def read(folder: Path, frames: NDArray[Any], **values: Any) -> XRayRun:
-    return read_xray_run(saved(folder / "run.dcm", data_set(frames, **values)))
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(InputError) as refused:
-        read_xray_run(path)
-    assert "\n" not in str(refused.value)
-    return str(refused.value)
-
+from VesselRegistrationLib.xray_run import Origin
+from VesselSegmentationLib.errors import InputError, MissingGeometryError
 
 # Transfer syntaxes
 
@@ -418,94 +369,6 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(Path, "open", deny)
     assert "permission denied" in refusal(path)
-
-
-# Privacy
-
-SECRETS = {
-    "PatientName": "Roe^Richard",
-    "PatientID": "MRN-778123",
-    "PatientBirthDate": "19610502",
-    "StudyDate": "20190314",
-    "StudyTime": "104522",
-    "InstitutionName": "Saint Elsewhere",
-    "InstitutionAddress": "12 Hidden Lane",
-    "ReferringPhysicianName": "Strange^Stephen",
-    "OperatorsName": "Operator^Olga",
-    "StationName": "CATHLAB7",
-    "AccessionNumber": "ACC998877",
-    "StudyDescription": "TAVI Roe",
-    "SeriesDescription": "LCA Roe",
-    "ImageComments": "patient Roe coughed",
-    "DeviceSerialNumber": "SN554433",
-    "ProtocolName": "Roe special",
-    "Manufacturer": "Acme of Roe",
-    "StudyID": "S4711",
-}
-
-
-def with_secrets(frames: NDArray[Any], **values: Any) -> tuple[Dataset, list[str]]:
-    content = data_set(frames, **SECRETS, **values)
-    content.StudyInstanceUID = content.SeriesInstanceUID = generate_uid()
-    # Text where codes and numbers belong, and a private block.
-    content.ImageType = ["ORIGINAL", "PRIMARY", "ROE PLANE"]
-    content.add_new("PixelIntensityRelationship", "LO", "ROE RELATION")
-    content.add_new("FieldOfViewDimensions", "LO", "ROE WIDTH")
-    content.add_new("TableLateralIncrement", "LO", "ROE TABLE")
-    content.add_new("PositionerSecondaryAngle", "LO", "ROE ANGLE")
-    content.private_block(0x0019, "ROE PRIVATE", create=True).add_new(0x21, "LO", "ROE SECRET")
-    secrets = [part for text in SECRETS.values() for part in text.split("^")]
-    return content, [*secrets, "ROE", str(content.StudyInstanceUID), str(content.SOPInstanceUID)]
-
-
-def assert_silent(text: str, secrets: list[str]) -> None:
-    for secret in secrets:
-        assert secret.lower() not in text.lower()
-
-
-def test_no_identifier_leaves_the_reader(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    content, secrets = with_secrets(FRAMES_8)
-    path = saved(tmp_path / "x.dcm", content)
-    assert b"ROE RELATION" in path.read_bytes()
-    assert b"Roe^Richard" in path.read_bytes()
-    run = read_xray_run(path)
-    inspection = inspect_run(run)
-    everything = [repr(run), repr(vars(run)), json.dumps(inspection), format_inspection(inspection), caplog.text]
-    with pytest.raises(MissingGeometryError) as refused:
-        run.c_arm()
-    assert_silent("\n".join([*everything, str(refused.value), *capfd.readouterr()]), secrets)
-    assert run.intensity_relationship == "OTHER"
-
-
-@pytest.mark.parametrize("change", ["ct", "zero", "cut", "damaged", "bits", "kind"])
-def test_errors_and_their_tracebacks_repeat_no_identifier(
-    tmp_path: Path, change: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    content, secrets = with_secrets(FRAMES_8)
-    if change == "ct":
-        content.Modality = "CT"
-    elif change == "zero":
-        content.NumberOfFrames = 0
-    elif change == "bits":
-        content.BitsStored = 40
-    elif change == "kind":
-        content.SOPClassUID = content.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.88.11"
-        content.Modality = "ROE"
-    elif change == "damaged":
-        content.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
-        content.PixelData = encapsulate([b"ROE" * 20] * 3)
-        content["PixelData"].is_undefined_length = True
-    path = saved(tmp_path / "x.dcm", content)
-    if change == "cut":
-        path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(UserError) as refused:
-        read_xray_run(path)
-    text = "".join(traceback.format_exception(refused.value))
-    assert_silent("\n".join([text, caplog.text, *capfd.readouterr()]), secrets)
 
 
 # Behaviour of the process
