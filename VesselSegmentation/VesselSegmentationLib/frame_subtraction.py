@@ -59,10 +59,10 @@ def subtracted(frame: Picture, mask: Picture) -> Subtraction:
 
     change = _logarithm(frame, mask) - _logarithm(mask, mask)
     scale = max(frame.shape) / 512
-    smooth = gaussian_filter(change, SMOOTH_OF_512_PX * scale)
+    smooth, steady = (gaussian_filter(change, blur * scale) for blur in (SMOOTH_OF_512_PX, LEAST_BLUR_OF_512_PX))
     for blur in BLURS_OF_512_PX:
         seen = gaussian_filter(change, blur * scale)
-        measured = seen if blur >= LEAST_BLUR_OF_512_PX else gaussian_filter(change, LEAST_BLUR_OF_512_PX * scale)
+        measured = seen if blur >= LEAST_BLUR_OF_512_PX else steady
         darkest, unchanged = np.percentile(measured[::2, ::2], (1, UNCHANGED)).astype(np.float32)
         depth = MARGIN * max(LEAST_DEPTH, float(unchanged - darkest))
         if _noise(seen - smooth) <= MOST_NOISE * depth:

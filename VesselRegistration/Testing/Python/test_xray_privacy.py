@@ -12,15 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import (
-    JPEGBaseline8Bit,
-    generate_uid,
-)
-from xray_files import (
-    FRAMES_8,
-    data_set,
-    saved,
-)
+from pydicom.uid import JPEGBaseline8Bit, generate_uid
+from xray_files import FRAMES_8, data_set, saved
 
 from VesselRegistrationLib.inspection import format_inspection, inspect_run
 from VesselRegistrationLib.xray_reading import read_xray_run

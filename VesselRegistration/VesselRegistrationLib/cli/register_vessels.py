@@ -72,6 +72,7 @@ def fullest_frame(xray: XRayRun, segment: Segment, first: int = 0) -> int:
 
 
 def fullest_of_tried(xray: XRayRun, segment: Segment, first: int = 0) -> int:
+    """As `fullest_frame`, without a word."""
     from tqdm import tqdm
 
     candidates = [first + index for index in frames_to_try(xray.frame_count - first)]

@@ -190,7 +190,7 @@ def _read_frames(options: argparse.Namespace) -> None:
         options.frames, options.earlier_frames = run.frames, partial(earlier_frames, run.geometry)
     if options.bright_vessels:
         options.frames = turned_around(options.frames)
-    shared.check_earlier(options.earlier, len(options.frames), str(options.array or options.xray))
+    shared.check_earlier(options.earlier, len(options.frames), (options.array or options.xray).name)
 
 
 def _read_array(path: Path) -> NDArray[np.generic]:
