@@ -15,7 +15,7 @@ from VesselRegistrationLib.model_writing import write_vessel_model
 from VesselRegistrationLib.pose_carrying import SCHEMA_VERSION, model_bounds
 from VesselRegistrationLib.registration import FrameRegistration, Status
 from VesselRegistrationLib.registration_entries import FrameEntry, NamedErrors, PictureMatch, PoseErrors
-from VesselRegistrationLib.registration_pictures import frame_pictures, summary_sheet
+from VesselRegistrationLib.registration_pictures import frame_pictures, mask_picture, summary_sheet
 from VesselRegistrationLib.vessel_model import VesselModel
 from VesselSegmentationLib.errors import OutputError
 from VesselSegmentationLib.files import write_atomically
@@ -28,7 +28,8 @@ SCHEMA = "vessel-registration/registration"
 """The schema is Resources/registration.schema.json."""
 REPORT_FILE = "registration.json"
 MODEL_FILE = "registered-model.stl"
-PICTURE_FILES = ("frame.png", "mask.png", "projection.png", "overlay.png", "outline.png")
+MASK_FILE = "mask.png"
+PICTURE_FILES = ("frame.png", MASK_FILE, "projection.png", "overlay.png", "outline.png")
 SHEET_FILE = "summary.png"
 
 
@@ -53,26 +54,30 @@ def write_registration(
     model_name: str,
     run_file: str | Sequence[str],
     folder: Path | str,
+    has_pictures: bool = True,
 ) -> dict[str, Any]:
     """Write the report of one or more frames, and pictures and registered model of the best; returns the report.
 
-    `run_file` names the file of all results, or of each.
+    `run_file` names the file of all results, or of each. Without pictures only the best frame's vessel mask is written
+    beside the report, for a program that shows the rest itself.
 
     Files of an earlier registration in the same folder that this one does not have are removed. Raises OutputError.
     """
     folder = prepare_output_folder(folder)
     report = registration_report(results, model, model_name, run_file)
     result = best_of(results)
-    pictures, sheet = frame_pictures(result), summary_sheet(result)
+    pictures = frame_pictures(result) if has_pictures else {MASK_FILE: mask_picture(result)}
+    sheet = summary_sheet(result) if has_pictures else None
     for name, picture in pictures.items():
         write_png(folder / name, picture)
-    write_atomically(folder / SHEET_FILE, sheet)
-    if result.status is Status.REGISTERED:
+    if sheet is not None:
+        write_atomically(folder / SHEET_FILE, sheet)
+    has_model = has_pictures and result.status is Status.REGISTERED
+    if has_model:
         matched = dataclasses.replace(model, points_lps=result.matched_points_lps(model.points_lps))
         write_vessel_model(matched, folder / MODEL_FILE)
-    else:
-        (folder / MODEL_FILE).unlink(missing_ok=True)
-    for name in set(PICTURE_FILES) - set(pictures):
+    written = {*pictures, *([SHEET_FILE] if sheet is not None else []), *([MODEL_FILE] if has_model else [])}
+    for name in {*PICTURE_FILES, SHEET_FILE, MODEL_FILE} - written:
         (folder / name).unlink(missing_ok=True)
     write_atomically(folder / REPORT_FILE, json.dumps(report, indent=2, allow_nan=False) + "\n")
     return report

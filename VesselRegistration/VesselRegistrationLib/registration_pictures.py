@@ -66,13 +66,18 @@ def frame_pictures(result: FrameRegistration) -> dict[str, RgbImage | NDArray[np
     frame = grey_rgb(result.image)
     pictures: dict[str, RgbImage | NDArray[np.uint8]] = {
         "frame.png": frame[:, :, 0],
-        "mask.png": np.where(result.vessels, 255, 0).astype(np.uint8),
+        "mask.png": mask_picture(result),
         "projection.png": with_roi(projection_picture(result.projection), result.roi),
     }
     if result.match is not None and result.status is Status.REGISTERED:
         pictures["overlay.png"] = overlap_overlay(result.image, result.match.warped, result.vessels, opacity=0.5)
         pictures["outline.png"] = with_outline(frame, _outlined(result))
     return pictures
+
+
+def mask_picture(result: FrameRegistration) -> NDArray[np.uint8]:
+    """The vessels found, white on black."""
+    return np.where(result.vessels, 255, 0).astype(np.uint8)
 
 
 def summary_sheet(result: FrameRegistration) -> bytes:

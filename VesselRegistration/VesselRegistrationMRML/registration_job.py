@@ -99,7 +99,7 @@ def write(job: Job, folder: Path) -> list[str]:
     if job.vessels is not None:
         write_png(folder / "mask.png", job.vessels)
         arguments += ["--mask", str(folder / "mask.png")]
-    return [*arguments, "--output", str(folder / RESULT_FOLDER)]
+    return [*arguments, "--no-pictures", "--output", str(folder / RESULT_FOLDER)]
 
 
 def _writeRun(folder: Path, name: str, frames: np.ndarray, views: Sequence[FrameGeometry], earlier: int = 0) -> None:

@@ -22,6 +22,7 @@ from VesselRegistrationWidgets.result_step import ResultStep
 from VesselRegistrationWidgets.save_step import SaveStep
 from VesselRegistrationWidgets.step import Tone, showText
 from VesselRegistrationWidgets.vessels_step import VesselsStep
+from VesselSegmentationWidgets import standby
 
 NOTICE_STYLE = "background-color: #fff0c7; color: #533f00; font-weight: bold; border-radius: 3px;"
 STANDING_SIZE, STANDING_BELOW = 14, 28
@@ -92,15 +93,18 @@ class VesselRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.setParameterNode(None)
         for step in self.steps:
             step.cleanup()
+        standby.release()
         self.removeObservers()
 
     def enter(self) -> None:
         """Called each time the user opens this module."""
         self.initializeParameterNode()
+        standby.prepare()
 
     def exit(self) -> None:
         """Called each time the user opens another module. The views stay alive: frames may be played from anywhere."""
         self.projection.giveUp()
+        standby.release()
 
     def onSceneStartClose(self, caller: Any = None, event: Any = None) -> None:
         """The scene is about to be closed or replaced: stop all work on it."""

@@ -54,6 +54,8 @@ class SubtractingSegmenter:
     """That of a single frame, whichever network or filter it is."""
     without_contrast: tuple[Picture, ...]
     """(rows, columns) each; of several the most similar one is taken away, since hearts beat and patients breathe."""
+    known: tuple[Picture, NDArray[np.floating]] | None = None
+    """A frame that has been segmented by itself, and what came of it."""
 
     @classmethod
     def of_run(cls, segment: Segment, frame: Picture, earlier: Iterable[Picture]) -> SubtractingSegmenter | None:
@@ -61,17 +63,18 @@ class SubtractingSegmenter:
         candidates = [picture for picture in earlier if picture.shape == frame.shape]
         if not candidates:
             return None
-        vessels = segment(frame) >= 0.5
+        probability = segment(frame)
+        vessels = probability >= 0.5
         if not vessels.any():
             return None
         shared = MOST_SHARED * vessels.sum()
         without = tuple(picture for picture in candidates if ((segment(picture) >= 0.5) & vessels).sum() <= shared)
-        return cls(segment, without) if without else None
+        return cls(segment, without, (frame, probability)) if without else None
 
     def __call__(self, frame: Picture) -> NDArray[np.floating]:
         """Probability of vessel (rows, columns) of a frame of the run."""
         evidence = self.evidence(frame)
-        return self.segment(frame) if evidence is None else evidence.probability()
+        return self._alone(frame) if evidence is None else evidence.probability()
 
     def evidence(self, frame: Picture) -> FrameEvidence | None:
         """Of a frame of the run; None for one that is itself to be subtracted."""
@@ -79,7 +82,12 @@ class SubtractingSegmenter:
         if np.array_equal(mask, frame):
             return None
         change = subtracted(frame, moved_onto(mask, frame))
-        return FrameEvidence(_logit(self.segment(frame)), _logit(self.segment(change.picture)), change.darkened)
+        return FrameEvidence(_logit(self._alone(frame)), _logit(self.segment(change.picture)), change.darkened)
+
+    def _alone(self, frame: Picture) -> NDArray[np.floating]:
+        if self.known is not None and np.array_equal(self.known[0], frame):
+            return self.known[1]
+        return self.segment(frame)
 
 
 def with_earlier_frames(

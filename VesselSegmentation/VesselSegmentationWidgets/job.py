@@ -14,10 +14,7 @@ import json
 import logging
 import os
 import shutil
-import signal
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +23,16 @@ from typing import Any
 import qt
 import slicer
 from slicer.i18n import tr as _
+
+from VesselSegmentationWidgets import standby
+from VesselSegmentationWidgets.child_process import (
+    ERROR_FILE,
+    OUTPUT_FILE,
+    closeInput,
+    killTree,
+    sendLine,
+    startModule,
+)
 
 POLL_MS = 100
 GRACE_SECONDS = 4.0
@@ -36,18 +43,6 @@ TRACEBACK = "Traceback (most recent call last)"
 """Python too ends with code 1 after an exception that nobody expected, like a command that refuses its result."""
 
 _running: list[Job] = []
-
-
-def pythonExecutable() -> str:
-    """The Python that runs child processes: in the application PythonSlicer, which sets up Slicer's libraries."""
-    return shutil.which("PythonSlicer") or sys.executable
-
-
-def libraryFolders() -> list[str]:
-    """Folders to import both libraries from: one in an installed extension, two in a source tree."""
-    here = Path(__file__).resolve().parents[1]
-    beside = here.parent / "VesselRegistration"
-    return [str(folder) for folder in (here, beside) if folder.is_dir()]
 
 
 class Job:
@@ -68,7 +63,8 @@ class Job:
         onCancelled: Callable[[], None] | None = None,
     ) -> None:
         self.arguments = list(arguments or [])
-        self.folder = Path(tempfile.mkdtemp(prefix="VesselRegistration-"))
+        self._standby = standby.take()
+        self.folder = self._standby.folder if self._standby else standby.newFolder()
         self.exitCode: int | None = None
         self.lastLines: list[str] = []
         self._onProgress, self._onFinished = onProgress, onFinished
@@ -96,17 +92,18 @@ class Job:
 
     def start(self) -> None:
         """Start the child process. Raises OSError when Python cannot be started."""
-        command = [pythonExecutable(), "-m", "VesselRegistrationLib.cli", *map(str, self.arguments)]
-        logging.info("Job: %s", " ".join(self.arguments))
+        arguments = [str(argument) for argument in self.arguments]
+        logging.info("Job: %s", " ".join(arguments))
         # The clock of the file system, which tells files of this job from older ones.
+        os.utime(self.folder)
         self._started = self.folder.stat().st_mtime
-        with (self.folder / "stdout.log").open("wb") as output, (self.folder / "stderr.log").open("wb") as errors:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=output, stderr=errors, env=_environment(), **_ownGroup()
-            )
-        with contextlib.suppress(OSError):
-            self._process.stdin.write(b"\n")  # from now on, closing this pipe means: stop
-            self._process.stdin.flush()
+        waiting, self._standby = self._standby, None
+        if waiting is not None and waiting.isThere:
+            self._process = waiting.process
+            sendLine(self._process, json.dumps(arguments))
+        else:
+            self._process = startModule("VesselRegistrationLib.cli", arguments, self.folder)
+        sendLine(self._process)  # from now on, closing this pipe means: stop
         _running.append(self)
         self._timer = qt.QTimer()
         self._timer.setInterval(POLL_MS)
@@ -123,13 +120,16 @@ class Job:
             return
         if self._killAt is None:
             self._killAt = time.monotonic() + GRACE_SECONDS
-            self._closeInput()
+            closeInput(self._process)
         if force:
-            _killTree(self._process)
+            killTree(self._process)
             self.poll()
 
     def discard(self) -> None:
         """Remove the folder of a job that is not running."""
+        if self._standby is not None:
+            self._standby.end()
+            self._standby = None
         if not self.running:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -150,12 +150,12 @@ class Job:
         self._readProgress()
         if code is None:
             if self._killAt is not None and time.monotonic() > self._killAt:
-                _killTree(self._process)
+                killTree(self._process)
             return
         self._end(code)
 
     def _readProgress(self) -> None:
-        with (self.folder / "stdout.log").open("rb") as file:
+        with (self.folder / OUTPUT_FILE).open("rb") as file:
             file.seek(self._read)
             new = file.read()
         self._read += len(new)
@@ -172,12 +172,12 @@ class Job:
         self._timer.stop()
         self._timer = None
         # What the command has started ends with it, even if it ended badly.
-        _killTree(self._process)
-        self._closeInput()
+        killTree(self._process)
+        closeInput(self._process)
         self.exitCode = code
         if self in _running:
             _running.remove(self)
-        errors = self.folder / "stderr.log"
+        errors = self.folder / ERROR_FILE
         self.lastLines = _lastLines(errors)
         try:
             self._tell(code, TRACEBACK in errors.read_text(encoding="utf-8", errors="replace"))
@@ -198,10 +198,6 @@ class Job:
             logging.warning("Job failed (%s): %s", code, " | ".join(self.lastLines))
             if self._onFailed:
                 self._onFailed(message)
-
-    def _closeInput(self) -> None:
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
 
     def _removeHalfWritten(self) -> None:
         """Files that the command was writing aside in its output folder when it was killed."""
@@ -238,32 +234,3 @@ def failureMessage(code: int, lines: list[str]) -> str:
 def _lastLines(path: Path) -> list[str]:
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     return [line.rstrip() for line in text.replace("\r", "\n").splitlines() if line.strip()][-LAST_LINES:]
-
-
-def _environment() -> dict[str, str]:
-    """The application's, so that what is installed into it is found, with the libraries and the JSON reports."""
-    environment = dict(os.environ)
-    former = [environment["PYTHONPATH"]] if environment.get("PYTHONPATH") else []
-    environment["PYTHONPATH"] = os.pathsep.join([*libraryFolders(), *former])
-    environment.update(VESSEL_REGISTRATION_PROGRESS="json", PYTHONIOENCODING="utf-8", PYTHONUNBUFFERED="1")
-    return environment
-
-
-def _ownGroup() -> dict[str, Any]:
-    """Arguments of Popen by which the child and all that it starts can be ended together, without a console window."""
-    if os.name == "nt":
-        return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
-
-
-def _killTree(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process and all that it has started. Nothing when they are gone."""
-    if os.name == "nt":
-        if process.poll() is None:
-            command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
-            subprocess.run(command, capture_output=True, check=False, creationflags=subprocess.CREATE_NO_WINDOW)
-    else:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(5)

@@ -11,7 +11,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from VesselSegmentationWidgets import dependencies
+from VesselSegmentationWidgets import dependencies, standby
 from VesselSegmentationWidgets.job import Job
 
 
@@ -205,3 +205,5 @@ class JobSection(Section):
         self.job = None
         self.attempt(action)
         self.panel.refresh()
+        if self.panel.parent.isEntered:
+            standby.prepare()

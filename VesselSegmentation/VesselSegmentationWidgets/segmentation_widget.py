@@ -10,6 +10,8 @@ import vtk
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
 from slicer.util import VTKObservationMixin
 
+from VesselSegmentationWidgets import standby
+
 SELECTED = ("xray", "segmentation", "reference")
 """What the user selects, and may delete."""
 NOTICE_STYLE = "background-color: #fff0c7; color: #533f00; font-weight: bold; border-radius: 3px;"
@@ -66,6 +68,7 @@ class VesselSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.setParameterNode(None)
         for section in self.sections:
             section.cleanup()
+        standby.release()
         self.removeObservers()
 
     def enter(self) -> None:
@@ -73,9 +76,11 @@ class VesselSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.vessels.readNetworks()
         self.view.cleanup()
         self.initializeParameterNode()
+        standby.prepare()
 
     def exit(self) -> None:
         """Called each time the user opens another module. A running job goes on."""
+        standby.release()
 
     def onSceneStartClose(self, caller: Any = None, event: Any = None) -> None:
         """The scene is about to be closed or replaced: stop all work on it."""

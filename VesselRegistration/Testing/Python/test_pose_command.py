@@ -61,6 +61,16 @@ def test_a_pose_is_the_default_and_comes_with_its_errors_in_mm(
     assert (tmp_path / "outline.png").is_file()
 
 
+def test_without_pictures_the_report_and_the_vessels_are_all_that_is_left(case: Path, tmp_path: Path) -> None:
+    chosen = ("--xray", case / "run.dcm", "--frame", 2)
+    assert register(case, tmp_path, *chosen) == 0
+    mask, poses = (tmp_path / "mask.png").read_bytes(), report_of(tmp_path)["poses"]
+    assert register(case, tmp_path, *chosen, "--no-pictures") == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"registration.json", "mask.png"}
+    assert (tmp_path / "mask.png").read_bytes() == mask
+    assert report_of(tmp_path)["poses"] == poses
+
+
 def test_every_frame_has_its_pose(case: Path, tmp_path: Path) -> None:
     assert register(case, tmp_path, "--xray", case / "run.dcm", "--all-frames") == 0
     assert [entry["frame"] for entry in report_of(tmp_path)["poses"]] == [0, 1, 2]

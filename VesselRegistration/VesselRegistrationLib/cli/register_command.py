@@ -96,6 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--steps", type=int, default=5, help="improvement steps after the network; 0: as in the paper (default: 5)"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--no-pictures", action="store_true", help="only registration.json and mask.png")
     shared.add_runtime(parser)
     shared.add_networks(parser)
 
@@ -121,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
         results = by_affine(options, model, runs[0], start)
     results = register_start.with_landmarks(results, runs, start)
     files = [path.name for path in options.xray] if len(runs) > 1 else options.xray[0].name
-    write_registration(results, model, options.model.name, files, options.output)
+    write_registration(results, model, options.model.name, files, options.output, not options.no_pictures)
     for result in results:
         print_result(result)
     print(f"  written to {options.output}")

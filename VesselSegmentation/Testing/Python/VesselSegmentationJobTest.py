@@ -156,6 +156,88 @@ class VesselSegmentationJobTest(unittest.TestCase):
         self.assertFalse(any(job.running for job in jobs))
         self.assertEqual(self.said.count(("cancelled", None)), 2)
 
+    def waiting(self) -> Any:
+        """A process that waits for a job."""
+        from VesselSegmentationWidgets import standby
+
+        self.addCleanup(standby.release)
+        standby.start()
+        return standby._waiting
+
+    def test_a_process_that_waits_becomes_the_next_job(self) -> None:
+        waiting = self.waiting()
+        job = self.job()
+        self.assertEqual(job.folder, waiting.folder)
+        job.arguments = self.frames(job.folder)
+        with mock.patch("VesselSegmentationWidgets.job.startModule") as started:
+            job.start()
+        started.assert_not_called()
+        self.assertEqual(job.processId, waiting.process.pid)
+        self.assertTrue(job.wait(90))
+        self.assertEqual(self.said[-1], ("finished", 0))
+        self.assertEqual(self.said[-2][1]["message"], "frame 2 of 2")
+        self.assertFalse(job.folder.exists())
+
+    def test_a_job_of_a_process_that_waited_is_cancelled_as_any_other(self) -> None:
+        waiting = self.waiting()
+        job = self.job()
+        job.arguments = self.frames(job.folder, 400)
+        job.start()
+        job.cancel()
+        self.assertTrue(job.wait(60))
+        self.assertEqual(self.said[-1], ("cancelled", None))
+        self.assertFalse(self.isRunning(waiting.process.pid))
+
+    def test_only_one_process_waits_and_it_serves_one_job(self) -> None:
+        from VesselSegmentationWidgets import standby
+
+        waiting = self.waiting()
+        standby.start()
+        self.assertIs(standby._waiting, waiting)
+        jobs = [self.job(), self.job()]
+        self.assertEqual([job.folder == waiting.folder for job in jobs], [True, False])
+        jobs[0].cancel()
+        self.assertFalse(self.isRunning(waiting.process.pid))
+        self.assertFalse(waiting.folder.exists())
+
+    def test_a_process_that_died_while_it_waited_is_not_used(self) -> None:
+        waiting = self.waiting()
+        waiting.process.kill()
+        waiting.process.wait()
+        job = self.job("segment", "--array", "nowhere.npy", "--output", "nowhere")
+        self.assertNotEqual(job.folder, waiting.folder)
+        self.assertFalse(waiting.folder.exists())
+        job.start()
+        self.assertTrue(job.wait(60))
+        self.assertIn("nowhere.npy", self.said[-1][1])
+
+    def test_one_that_dies_between_a_job_and_its_start_is_replaced(self) -> None:
+        waiting = self.waiting()
+        job = self.job("segment", "--array", "nowhere.npy", "--output", "nowhere")
+        waiting.process.kill()
+        waiting.process.wait()
+        job.start()
+        self.assertNotEqual(job.processId, waiting.process.pid)
+        self.assertTrue(job.wait(60))
+        self.assertIn("nowhere.npy", self.said[-1][1])
+
+    def test_nothing_waits_in_tests_without_packages_or_where_python_cannot_be_started(self) -> None:
+        from VesselSegmentationWidgets import dependencies, standby
+
+        self.addCleanup(standby.release)
+        standby.prepare()
+        self.assertIsNone(standby._waiting)
+        with mock.patch.object(standby, "slicer") as outsideTests:
+            outsideTests.app.testingEnabled.return_value = False
+            with mock.patch.object(dependencies, "missingPackages", return_value=["monai>=99"]):
+                standby.prepare()
+            self.assertIsNone(standby._waiting)
+            with mock.patch.object(standby.child_process, "startModule", side_effect=OSError("no Python")):
+                standby.prepare()
+            self.assertIsNone(standby._waiting)
+            standby.prepare()
+        self.assertTrue(standby._waiting.isThere)
+
     def test_the_requirements_are_met_here_and_never_name_torch(self) -> None:
         from VesselSegmentationWidgets import dependencies
 

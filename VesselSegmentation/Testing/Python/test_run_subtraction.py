@@ -95,6 +95,21 @@ def test_the_frame_that_is_subtracted_is_seen_as_it_is() -> None:
     np.testing.assert_array_equal(segment(background()), dark_is_vessel(background()))
 
 
+def test_the_frame_that_told_which_others_have_no_contrast_is_not_segmented_by_itself_again() -> None:
+    seen: list[np.ndarray] = []
+
+    def watching(picture: np.ndarray) -> np.ndarray:
+        seen.append(picture)
+        return dark_is_vessel(picture)
+
+    segment = SubtractingSegmenter.of_run(watching, filled(), [background()])
+    assert segment is not None
+    seen.clear()
+    found = segment(filled())
+    assert len(seen) == 1  # the difference
+    np.testing.assert_array_equal(found, SubtractingSegmenter(dark_is_vessel, (background(),))(filled()))
+
+
 def test_of_several_the_most_similar_is_taken_away() -> None:
     seen: list[np.ndarray] = []
 
