@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,7 +24,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from VesselRegistrationLib.affine import RegionOfInterest, decompose
-from VesselRegistrationLib.affine_cnn import AffineCnn
 from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.matching_ambiguity import Ambiguity, ambiguity_of
 from VesselRegistrationLib.matching_descent import descend
@@ -47,6 +47,9 @@ from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.metrics import Overlap, overlap_metrics
 from VesselSegmentationLib.preprocessing import NetworkGrid
 from VesselSegmentationLib.runtime import bfloat16_is_native
+
+if TYPE_CHECKING:
+    from VesselRegistrationLib.affine_cnn import AffineCnn  # MONAI, which a pose does without
 
 MOST_UNEXPLAINED = 0.64
 """A match that leaves more of the vessels' outline unexplained is refused."""

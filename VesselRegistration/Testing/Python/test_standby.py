@@ -91,3 +91,12 @@ def test_everything_that_is_loaded_ahead_is_there() -> None:
 
     for name in standby.LOADED:
         importlib.import_module(name)
+
+
+def test_a_pose_does_without_monai_which_takes_longer_to_load_than_the_pose_to_find() -> None:
+    names = ", ".join(standby.LOADED)
+    code = f"import sys, {names}; print(sorted({{'monai', 'ignite', 'matplotlib'}} & set(sys.modules)))"
+    folders = os.pathsep.join(str(ROOT / name) for name in ("VesselRegistration", "VesselSegmentation"))
+    environment = {**os.environ, "PYTHONPATH": folders}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -17,12 +17,10 @@ from VesselRegistrationLib.cli.main import BAD_INPUT, DONE, main
 LOADED = (
     "VesselRegistrationLib.cli.register_command",
     "VesselRegistrationLib.cli.segment_command",
-    "VesselRegistrationLib.matching_network",
     "VesselRegistrationLib.model_reading",
     "VesselRegistrationLib.pose_registration",
     "VesselRegistrationLib.registration_files",
     "VesselRegistrationLib.xray_reading",
-    "VesselSegmentationLib.dru_net",
     "VesselSegmentationLib.run_subtraction",
     "VesselSegmentationLib.segmenter",
     "SimpleITK",
