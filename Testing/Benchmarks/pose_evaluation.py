@@ -136,7 +136,7 @@ def shot(case: SimulatedCase, segmenter: Any, run: int, options: argparse.Namesp
     if options.header_errors:
         rng = np.random.default_rng([case.seed, 11, run])
         c_arm, shift = falsified(c_arm, rng), rng.normal(0, TABLE_MM, 3)
-    alone = segmenter.probability
+    alone = segmenter
     others = companions(case.run(), frame, alone, options.frames_per_run - 1)
     segment = alone if options.no_subtraction else with_subtraction(case.run(), frame, alone)
     views = [PoseView(c_arm, segment(case.frames[index]), shift) for index in (frame, *others)]

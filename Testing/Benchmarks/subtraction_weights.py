@@ -62,9 +62,10 @@ def sample(place: tuple[str, int]) -> Sample | None:
     number, run = fullest_frame(case.masks, case.dilutions), case.run()
     earlier = [case.frames[index] for index in earlier_frames(run.geometry, number)]
     segmenter = SubtractingSegmenter.of_run(VesselSegmenter.from_folder().probability, case.frames[number], earlier)
-    evidence = segmenter and segmenter.evidence(case.frames[number])
-    if not evidence or not case.masks[number].any():
+    change = segmenter and segmenter.change(case.frames[number])
+    if not change or not case.masks[number].any():
         return None
+    evidence = segmenter.evidence(case.frames[number], change)
     inputs = (evidence.frame_logit, evidence.difference_logit, evidence.darkened)
     return np.stack(inputs).astype(np.float16), case.masks[number]
 

@@ -182,7 +182,7 @@ def examine_case(case: SimulatedCase, networks: Networks, baselines: bool, subtr
     model, true_pose, points = case.model, case.poses[frame], case.centerline_lps
     c_arm, image, truth = case.run().c_arm(frame), case.frames[frame], case.masks[frame]
     start = disturbed_pose(true_pose, model.points_lps.mean(axis=0), np.random.default_rng([case.seed, 5]))
-    segment: Segment = networks.segmenter.probability
+    segment: Segment = networks.segmenter
     probability = (with_subtraction(case.run(), frame, segment) if subtraction else segment)(image)
     found = np.asarray(probability >= 0.5)
     filtered = frangi_vessels(image) if baselines else None

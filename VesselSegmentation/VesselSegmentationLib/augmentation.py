@@ -39,6 +39,9 @@ class AugmentationSettings:
     blur_share: float = 0.3
     shutter_share: float = 0.15
     shutter_width: float = 0.2
+    others_log_contrast: float = 0.3
+    others_noise: float = 0.15
+    """Of channels after the first."""
 
 
 class Draws:
@@ -66,7 +69,11 @@ def _generators_of(generator: torch.Generator, count: int) -> list[torch.Generat
 
 
 class Augmentation:
-    """Callable on frames (N, 1, H, W) from 0 to 1 and masks (N, 1, H, W) of 0 and 1; returns changed copies."""
+    """Callable on frames (N, C, H, W) and masks (N, 1, H, W) of 0 and 1; returns changed copies.
+
+    The first channel is the frame, from 0 to 1. Others show the same place: they are moved as it is, where shutters
+    close they say 0, and their contrast and noise are changed by themselves.
+    """
 
     def __init__(self, settings: AugmentationSettings | None = None) -> None:
         self.settings = settings or AugmentationSettings()
@@ -84,9 +91,10 @@ class Augmentation:
         several = _generators_of(generator, len(frames)) if isinstance(generator, torch.Generator) else generator
         draws = Draws(several)
         frames, masks = self._moved(frames, masks, draws)
-        frames = self._regraded(frames, draws)
-        frames = self._degraded(frames, draws)
-        return self._shuttered(frames, masks, draws)
+        first = self._degraded(self._regraded(frames[:, :1], draws), draws)
+        if frames.shape[1] > 1:
+            first = torch.cat([first, self._changed(frames[:, 1:], draws)], dim=1)
+        return self._shuttered(first, masks, draws)
 
     def _moved(self, frames: torch.Tensor, masks: torch.Tensor, draws: Draws) -> tuple[torch.Tensor, torch.Tensor]:
         s, count = self.settings, len(frames)
@@ -103,7 +111,7 @@ class Augmentation:
         theta[:, 0, 2] = draws.within(2 * s.shift)
         theta[:, 1, 2] = draws.within(2 * s.shift)
         both = self._resample(torch.cat([frames, masks], dim=1), theta.to(frames))
-        return both[:, :1], (both[:, 1:] >= 0.5).to(masks.dtype)
+        return both[:, :-1], (both[:, -1:] >= 0.5).to(masks.dtype)
 
     def _regraded(self, frames: torch.Tensor, draws: Draws) -> torch.Tensor:
         s = self.settings
@@ -130,6 +138,12 @@ class Augmentation:
             noise[grained] = 2 * functional.avg_pool2d(noise[grained], 3, stride=1, padding=1)
         return (frames + noise * amount).clamp(0, 1)
 
+    def _changed(self, others: torch.Tensor, draws: Draws) -> torch.Tensor:
+        s = self.settings
+        contrast = draws.within(s.others_log_contrast).exp().to(others).view(-1, 1, 1, 1)
+        amount = (draws.share() ** 2 * s.others_noise).to(others).view(-1, 1, 1, 1)
+        return others * contrast + draws.normal(*others.shape[1:]).to(others) * amount
+
     def _shuttered(self, frames: torch.Tensor, masks: torch.Tensor, draws: Draws) -> tuple[torch.Tensor, torch.Tensor]:
         s, (rows, columns) = self.settings, frames.shape[-2:]
         chosen = draws.share() < s.shutter_share
@@ -143,5 +157,6 @@ class Augmentation:
             closed = torch.ones(rows, columns, dtype=torch.bool, device=frames.device)
             closed[open_part] = False
             frames[index, 0][closed] = float(white[index])
+            frames[index, 1:, closed] = 0
             masks[index, 0][closed] = 0
         return frames, masks

@@ -81,12 +81,32 @@ class PoolDataset:
 
     def of_patients(self, patients: Sequence[int] | NDArray[np.integer]) -> PoolDataset:
         """The frames of some patients only. Split by patient: frames of one patient resemble each other."""
-        return PoolDataset(self.folder, self.indices[np.isin(self.patients[self.indices], patients)])
+        return type(self)(self.folder, self.indices[np.isin(self.patients[self.indices], patients)])
 
     def split(self, held_out_share: float = 0.1) -> tuple[PoolDataset, PoolDataset]:
         """(rest, held out): the last patients in number order, at least one, are held out."""
         rest, held_out = _split_patients(self.patients[self.indices], held_out_share, self.folder)
         return self.of_patients(rest), self.of_patients(held_out)
+
+
+class DifferencePool(PoolDataset):
+    """A pool whose differences.npy, of the same shape, shows what changed in each frame since contrast agent came.
+
+    Its items are (2, 256, 256) uint8, frame and difference, with the mask.
+    """
+
+    def __init__(self, folder: Path | str, indices: Sequence[int] | NDArray[np.integer] | None = None) -> None:
+        super().__init__(folder, indices)
+        self.differences = self._mapped("differences.npy")
+        if self.differences.shape != self.frames.shape or self.differences.dtype != np.uint8:
+            raise InputError(
+                f"{self.folder}: differences.npy {self.differences.shape} {self.differences.dtype} must be uint8 "
+                f"of the frames' shape {self.frames.shape}; make the pool again, with --differences."
+            )
+
+    def __getitem__(self, index: int, /) -> Sample:
+        frame, mask = super().__getitem__(index)
+        return np.stack([frame, np.asarray(self.differences[self.indices[index]])]), mask
 
 
 @dataclass(frozen=True)

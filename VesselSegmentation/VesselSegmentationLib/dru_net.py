@@ -85,6 +85,10 @@ class DruNet(nn.Module):
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """Logits of the vessel class, one per pixel."""
+        return pixel_shuffle(self.decoded(*self.encoded(frames)), self.stride)
+
+    def encoded(self, frames: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Maps of the bottleneck, and those that the decoder takes over, from the full resolution down."""
         self.shape.check_input(tuple(frames.shape))
         maps = pixel_unshuffle(frames, self.stride)
         skipped: list[torch.Tensor] = []
@@ -92,10 +96,14 @@ class DruNet(nn.Module):
             maps = block(maps)
             skipped.append(maps)
             maps = self.pool(maps)
-        maps = self.bottleneck(maps)
-        for block in self.decoder:
-            maps = block(torch.cat([self.up(maps), skipped.pop()], dim=1))
-        return pixel_shuffle(self.head(maps), self.stride)
+        return self.bottleneck(maps), skipped
+
+    def decoded(self, maps: torch.Tensor, skipped: list[torch.Tensor]) -> torch.Tensor:
+        """Logits from what `encoded` gives, those of a position's pixels as channels."""
+        for block, beside in zip(self.decoder, reversed(skipped), strict=True):
+            maps = block(torch.cat([self.up(maps), beside], dim=1))
+        logits: torch.Tensor = self.head(maps)
+        return logits
 
     def hyper_parameters(self) -> dict[str, int | str]:
         """What rebuilds this network: `DruNet(**network.hyper_parameters())`."""

@@ -10,6 +10,8 @@ LEVELS = 4
 """Residual blocks of the encoder, hence halvings of the picture."""
 UPSAMPLING_MODES = ("nearest", "bilinear")
 STRIDES = (1, 2, 4)
+BRANCH_CHANNELS = 2
+"""Frame and difference."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +80,28 @@ class DruNetShape:
     def hyper_parameters(self) -> dict[str, int | str]:
         """As plain numbers and words."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class BranchShape:
+    """Width of a branch, and what of its network it must fit. Raises InputError for values it cannot take."""
+
+    width: int = 16
+    network_width: int = 32
+    stride: int = 2
+    network_sha256: str = ""
+    """Of the weights that it was trained beside."""
+
+    def __post_init__(self) -> None:
+        self.encoder_shape()
+        DruNetShape(self.network_width)
+        if not isinstance(self.network_sha256, str):
+            raise InputError(f"The network of a branch is named by its SHA-256, not by {self.network_sha256!r}.")
+
+    def encoder_shape(self) -> DruNetShape:
+        """Of the branch's own encoder, as that of a DRU-Net."""
+        return DruNetShape(self.width, in_channels=BRANCH_CHANNELS, stride=self.stride)
+
+    def tie_channels(self) -> list[tuple[int, int]]:
+        """Channels into and out of each tie, from the full resolution down, the bottleneck last."""
+        return list(zip(self.encoder_shape().widths, DruNetShape(self.network_width).widths, strict=True))

@@ -25,6 +25,8 @@ UNCHANGED = 65.0
 covers up to half of them."""
 LEVEL = 0.7
 """Where no change is, as a share of the greys."""
+NETWORK_SCALE = 3.0
+"""Of the greys' distance from there, from 0 to 1, for a network: darkened as contrast agent does it is -2."""
 BLURS_OF_512_PX = (0.0, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 """Standard deviations in a picture of 512 x 512: the first that leaves little noise is taken."""
 LEAST_BLUR_OF_512_PX = 1.0
@@ -70,6 +72,11 @@ def subtracted(frame: Picture, mask: Picture) -> Subtraction:
     greys = np.clip(LEVEL * (1 + (seen - unchanged) / depth), 0, 1)
     darkened = np.clip((unchanged - measured) / depth, 0, 1)
     return Subtraction(np.asarray(np.rint(greys * 255), dtype=np.uint8), np.asarray(darkened, dtype=np.float32))
+
+
+def network_values(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The picture of a subtraction, of any shape, as a network takes it: 0 where nothing has changed."""
+    return np.asarray((picture.astype(np.float32) / 255 - LEVEL) * NETWORK_SCALE, dtype=np.float32)
 
 
 def _noise(rough: NDArray[np.float32]) -> float:

@@ -47,16 +47,16 @@ class QuickDruNet(nn.Module):
         left = {name: value.float() for name, value in weights.items() if not name.endswith("num_batches_tracked")}
         self._spare = 1 if shape.channels_in == 1 else 0
         self.encoder = nn.ModuleList(
-            _Block(left, f"encoder.{index}", *channels, spare=0 if index else self._spare)
+            QuickBlock(left, f"encoder.{index}", *channels, spare=0 if index else self._spare)
             for index, channels in enumerate(shape.encoder_channels())
         )
         self.pool = nn.MaxPool2d(2)
-        self.bottleneck = _Block(left, "bottleneck", shape.widths[-2], shape.widths[-1])
+        self.bottleneck = QuickBlock(left, "bottleneck", shape.widths[-2], shape.widths[-1])
         self.decoder = nn.ModuleList(
             _JoiningBlock(left, f"decoder.{index}", *channels, shape.upsampling_mode)
             for index, channels in enumerate(shape.decoder_channels())
         )
-        self.head = _convolution(*_taken(left, "head.conv", shape.width, shape.channels_out, 1))
+        self.head = convolution(*taken(left, "head.conv", shape.width, shape.channels_out, 1))
         if left:
             raise WeightsError(f"The weights hold {min(left)}, which no DRU-Net of {shape} has.")
         self.eval().requires_grad_(False)
@@ -68,6 +68,10 @@ class QuickDruNet(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Logits of the vessel class, one per pixel."""
+        return pixel_shuffle(self.decoded(*self.encoded(frames)), self.shape.stride)
+
+    def encoded(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Maps of the bottleneck, and those that the decoder takes over, from the full resolution down."""
         maps = pixel_unshuffle(frames, self.shape.stride)
         maps = torch.cat([maps, maps], dim=1) if self._spare else maps
         skipped: list[Tensor] = []
@@ -75,10 +79,14 @@ class QuickDruNet(nn.Module):
             maps = block(maps)
             skipped.append(maps)
             maps = self.pool(maps)
-        maps = self.bottleneck(maps)
-        for block in self.decoder:
-            maps = block(maps, skipped.pop())
-        return pixel_shuffle(self.head(maps), self.shape.stride)
+        return self.bottleneck(maps), skipped
+
+    def decoded(self, maps: Tensor, skipped: list[Tensor]) -> Tensor:
+        """Logits from what `encoded` gives, those of a position's pixels as channels."""
+        for block, beside in zip(self.decoder, reversed(skipped), strict=True):
+            maps = block(maps, beside)
+        logits: Tensor = self.head(maps)
+        return logits
 
 
 def load_quick_dru_net(folder: Path | str) -> tuple[QuickDruNet, NetworkMetadata]:
@@ -104,19 +112,19 @@ def rearranged(network: nn.Module) -> nn.Module:
     return QuickDruNet.of(network) if isinstance(network, DruNet) else fused(network)
 
 
-class _Block(nn.Module):
+class QuickBlock(nn.Module):
     """`residual_block` of dru_net. So many spare channels more come in, which change nothing."""
 
     def __init__(self, left: dict[str, Tensor], name: str, before: int, after: int, spare: int = 0) -> None:
         super().__init__()
         kernel, bias = _folded(left, f"{name}.conv.unit0", before, after)
-        self.first = _convolution(_widened(kernel, spare), bias)
-        self.second = _convolution(*_folded(left, f"{name}.conv.unit1", after, after))
+        self.first = convolution(_widened(kernel, spare), bias)
+        self.second = convolution(*_folded(left, f"{name}.conv.unit1", after, after))
         if before == after:
-            self.residual = _convolution(_widened(torch.eye(after)[:, :, None, None], spare), None)
+            self.residual = convolution(_widened(torch.eye(after)[:, :, None, None], spare), None)
         else:
-            kernel, bias = _taken(left, f"{name}.residual", before, after, 1)
-            self.residual = _convolution(_widened(kernel, spare), bias)
+            kernel, bias = taken(left, f"{name}.residual", before, after, 1)
+            self.residual = convolution(_widened(kernel, spare), bias)
 
     def forward(self, maps: Tensor) -> Tensor:
         inner = self.second(self.first(maps).relu_()).relu_()
@@ -132,12 +140,12 @@ class _JoiningBlock(nn.Module):
         self.mode = mode
         below = before - after  # the same level has as many channels as the block gives
         kernel, bias = _folded(left, f"{name}.conv.unit0", before, after)
-        self.first_beside = _convolution(kernel[:, below:], bias)
-        self.first_below = _doubling(kernel[:, :below]) if mode == "nearest" else _convolution(kernel[:, :below], None)
-        self.second = _convolution(*_folded(left, f"{name}.conv.unit1", after, after))
-        kernel, bias = _taken(left, f"{name}.residual", before, after, 1)
-        self.residual_beside = _convolution(kernel[:, below:], bias)
-        self.residual_below = _convolution(kernel[:, :below], None)
+        self.first_beside = convolution(kernel[:, below:], bias)
+        self.first_below = _doubling(kernel[:, :below]) if mode == "nearest" else convolution(kernel[:, :below], None)
+        self.second = convolution(*_folded(left, f"{name}.conv.unit1", after, after))
+        kernel, bias = taken(left, f"{name}.residual", before, after, 1)
+        self.residual_beside = convolution(kernel[:, below:], bias)
+        self.residual_below = convolution(kernel[:, :below], None)
 
     def forward(self, below: Tensor, beside: Tensor) -> Tensor:
         raised = below if self.mode == "nearest" else self._doubled(below)
@@ -152,14 +160,14 @@ class _JoiningBlock(nn.Module):
         return interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def _taken(left: dict[str, Tensor], name: str, before: int, after: int, side: int) -> tuple[Tensor, Tensor]:
+def taken(left: dict[str, Tensor], name: str, before: int, after: int, side: int) -> tuple[Tensor, Tensor]:
     """Kernel and bias of a convolution, taken out of what is left of the weights."""
     return _one(left, f"{name}.weight", (after, before, side, side)), _one(left, f"{name}.bias", (after,))
 
 
 def _folded(left: dict[str, Tensor], name: str, before: int, after: int) -> tuple[Tensor, Tensor]:
     """Kernel and bias of a 3x3 convolution that does its batch norm's work, too."""
-    kernel, bias = _taken(left, f"{name}.conv", before, after, 3)
+    kernel, bias = taken(left, f"{name}.conv", before, after, 3)
     scale, shift, mean, variance = (
         _one(left, f"{name}.adn.N.{part}", (after,)) for part in ("weight", "bias", "running_mean", "running_var")
     )
@@ -177,7 +185,7 @@ def _widened(kernel: Tensor, spare: int) -> Tensor:
     return pad(kernel, (0, 0, 0, 0, 0, spare))
 
 
-def _convolution(kernel: Tensor, bias: Tensor | None) -> nn.Conv2d:
+def convolution(kernel: Tensor, bias: Tensor | None) -> nn.Conv2d:
     after, before, side, _ = kernel.shape
     layer = nn.Conv2d(before, after, side, padding=side // 2, bias=bias is not None)
     with torch.no_grad():

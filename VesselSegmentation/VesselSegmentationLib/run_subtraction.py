@@ -1,19 +1,21 @@
 """Vessels of a frame with the help of an earlier frame of its run, one from before contrast agent came.
 
 What both frames show, bones, catheters and the border of the picture, is taken away as in digital subtraction; what
-contrast agent has darkened stays. The network looks at the frame itself and at the difference; together with how much
-each pixel has darkened, a weighted sum of both logits decides.
+contrast agent has darkened stays. A network with a branch for it looks at frame and difference together. Any other one,
+or a filter, looks at both one after the other; together with how much each pixel has darkened, a weighted sum of both
+logits decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from VesselSegmentationLib.frame_subtraction import Picture, difference, moved_onto, subtracted
+from VesselSegmentationLib.frame_subtraction import Picture, Subtraction, difference, moved_onto, subtracted
 from VesselSegmentationLib.fullest_frame import frames_to_try, fullest
 
 Segment = Callable[[Picture], NDArray[np.floating]]
@@ -28,6 +30,18 @@ FRAME_WEIGHT, DIFFERENCE_WEIGHT, DARKENED_WEIGHT, CONSTANT = 0.67, 0.67, 1.76, 1
 """Of the logits of frame and difference, and of the share of contrast by which a pixel has darkened; fitted on
 simulated patients that no evaluation uses, by Testing/Benchmarks/subtraction_weights.py."""
 LARGEST_LOGIT = 9.0
+
+
+@runtime_checkable
+class SeesDifferences(Protocol):
+    """A segment that may take what changed in a frame, too: `VesselSegmenter`."""
+
+    @property
+    def sees_differences(self) -> bool: ...
+
+    def __call__(self, frame: Picture, /) -> NDArray[np.floating]: ...
+
+    def with_difference(self, frame: Picture, difference: NDArray[np.uint8], /) -> NDArray[np.floating]: ...
 
 
 @dataclass(frozen=True)
@@ -73,15 +87,20 @@ class SubtractingSegmenter:
 
     def __call__(self, frame: Picture) -> NDArray[np.floating]:
         """Probability of vessel (rows, columns) of a frame of the run."""
-        evidence = self.evidence(frame)
-        return self._alone(frame) if evidence is None else evidence.probability()
+        change = self.change(frame)
+        if change is None:
+            return self._alone(frame)
+        if isinstance(self.segment, SeesDifferences) and self.segment.sees_differences:
+            return self.segment.with_difference(frame, change.picture)
+        return self.evidence(frame, change).probability()
 
-    def evidence(self, frame: Picture) -> FrameEvidence | None:
-        """Of a frame of the run; None for one that is itself to be subtracted."""
+    def change(self, frame: Picture) -> Subtraction | None:
+        """What has changed in a frame of the run; None for one that is itself to be subtracted."""
         mask = min(self.without_contrast, key=lambda picture: difference(frame, picture))
-        if np.array_equal(mask, frame):
-            return None
-        change = subtracted(frame, moved_onto(mask, frame))
+        return None if np.array_equal(mask, frame) else subtracted(frame, moved_onto(mask, frame))
+
+    def evidence(self, frame: Picture, change: Subtraction) -> FrameEvidence:
+        """Of a frame of the run and what has changed in it."""
         return FrameEvidence(_logit(self._alone(frame)), _logit(self.segment(change.picture)), change.darkened)
 
     def _alone(self, frame: Picture) -> NDArray[np.floating]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from VesselSegmentationLib.errors import InputError
+from VesselSegmentationLib.frame_subtraction import network_values
 from VesselSegmentationLib.inference import thread_count
 from VesselSegmentationLib.metrics import THRESHOLD
 from VesselSegmentationLib.preprocessing import NETWORK_SIDE, NetworkGrid
+from VesselSegmentationLib.quick_difference import QuickGuidedDruNet, has_branch, load_guided
 from VesselSegmentationLib.quick_dru_net import load_quick_dru_net, rearranged
-from VesselSegmentationLib.runtime import prepared
+from VesselSegmentationLib.runtime import Runtime, prepared
 from VesselSegmentationLib.weights import NetworkMetadata, load_network
 
 Progress = Callable[[float, str], None]
@@ -47,16 +50,16 @@ class VesselSegmenter:
         self.device, self.threads, self.side = _device(device), threads, side
         self.metadata: NetworkMetadata | None = None
         self._folder: Path | None = None
+        self._branched: QuickGuidedDruNet | None = None
         self._network = network.eval()
-        self._runtime = prepared(
-            rearranged(network),
-            (torch.zeros(1, 1, side, side),),
-            runtime,
-            device=str(self.device),
-            threads=threads,
-            precision=precision,
-        )
+        self._wanted = (runtime, precision)
+        self._runtime = self._prepared(rearranged(network), channels=1)
         self.runtime, self.precision = self._runtime.name, self._runtime.precision
+
+    def _prepared(self, network: nn.Module, channels: int) -> Runtime:
+        runtime, precision = self._wanted
+        example = (torch.zeros(1, channels, self.side, self.side),)
+        return prepared(network, example, runtime, device=str(self.device), threads=self.threads, precision=precision)
 
     @classmethod
     def from_folder(
@@ -75,7 +78,25 @@ class VesselSegmenter:
         quick, metadata = load_quick_dru_net(folder)
         segmenter = cls(quick, device, threads, precision, runtime=runtime)
         segmenter.metadata, segmenter._folder = metadata, Path(folder)
+        if has_branch(Path(folder)):
+            segmenter._branched = load_guided(Path(folder), quick, metadata.sha256)
         return segmenter
+
+    def __call__(self, frame: ArrayLike) -> NDArray[np.float32]:
+        """As `probability`."""
+        return self.probability(frame)
+
+    @property
+    def sees_differences(self) -> bool:
+        """Whether the network has a branch for what changed since contrast agent came."""
+        return self._branched is not None
+
+    @cached_property
+    def _guided(self) -> Runtime:
+        """Of network and branch; made ready when first used, as many runs begin with contrast agent."""
+        if self._branched is None:
+            raise InputError("This network sees no differences: train a branch for it (train difference).")
+        return self._prepared(self._branched, channels=2)
 
     @property
     def network(self) -> nn.Module:
@@ -99,6 +120,19 @@ class VesselSegmenter:
         grid = NetworkGrid.of(picture, self.side)
         with thread_count(self.threads):
             return grid.to_frame(self.network_probability(grid.to_network(picture)))
+
+    def with_difference(self, frame: ArrayLike, difference: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """As `probability`, with what changed in the frame: a `frame_subtraction.Subtraction.picture` of its shape.
+
+        Raises InputError where the network has no branch for it.
+        """
+        picture = np.asarray(frame)
+        grid = NetworkGrid.of(picture, self.side)
+        change = grid.coverage_to_network(network_values(difference))
+        guided = self._guided
+        with thread_count(self.threads):
+            logits = guided(np.stack([grid.to_network(picture), change])[None])[0, 0]
+        return grid.to_frame(torch.from_numpy(logits).sigmoid().numpy())
 
     def segment(self, frame: ArrayLike, threshold: float = THRESHOLD) -> NDArray[np.bool_]:
         """Vessel mask of the frame: probability at or above the threshold (between 0 and 1)."""

@@ -26,6 +26,7 @@ from VesselSegmentationLib.datasets import FolderDataset, PoolDataset, Segmentat
 from VesselSegmentationLib.distributed import gathered, process_count, process_index
 from VesselSegmentationLib.dru_net import DruNet
 from VesselSegmentationLib.errors import InputError
+from VesselSegmentationLib.frame_subtraction import network_values
 from VesselSegmentationLib.intensity import intensity_window, standardize, windowed
 from VesselSegmentationLib.losses import LOSSES
 from VesselSegmentationLib.metrics import THRESHOLD, Overlap, OverlapSummary, overlap_metrics, summarize
@@ -63,7 +64,10 @@ class TrainingReport:
 
 
 class Samples:
-    """A dataset as MONAI's loaders want it: frames windowed to 0..1 and masks 0/1, both (1, H, W) float32."""
+    """A dataset as MONAI's loaders want it: frames windowed to 0..1 and masks 0/1, both (1, H, W) float32.
+
+    Of a dataset of frames with differences, (2, H, W), the frame is windowed and the difference as a network takes it.
+    """
 
     def __init__(self, dataset: SegmentationDataset) -> None:
         self._dataset = dataset
@@ -72,10 +76,11 @@ class Samples:
         return len(self._dataset)
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        frame, mask = self._dataset[index]
-        grey = windowed(frame, *intensity_window(frame))
+        pictures, mask = self._dataset[index]
+        frame, *differences = pictures if pictures.ndim == 3 else (pictures,)
+        image = [windowed(frame, *intensity_window(frame)), *map(network_values, differences)]
         vessel = np.asarray(mask).astype(bool).astype(np.float32)
-        return {"image": torch.from_numpy(grey)[None], "label": torch.from_numpy(vessel)[None]}
+        return {"image": torch.from_numpy(np.stack(image)), "label": torch.from_numpy(vessel)[None]}
 
 
 def stacked(samples: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
@@ -124,10 +129,25 @@ class SegmentationTraining(EngineTraining[TrainingReport]):
         self.dataset, self.held_out = Samples(dataset), Samples(validation)
         self.tested = Samples(test) if test is not None else None
         self.settings = settings = resolved(settings)
-        self.network = network_to_train(settings)
+        self.network = self.make_network(settings)
         self.augmentation = Augmentation() if settings.augment else None
         limit = settings.iteration_limit(len(dataset))
         super().__init__(self.network, lambda network: optimizer_of(network, settings), settings, limit, output_folder)
+
+    def make_network(self, settings: SegmentationTrainingSettings) -> torch.nn.Module:
+        """What is trained."""
+        return network_to_train(settings)
+
+    def described_network(self) -> NetworkMetadata:
+        """What is saved, apart from how it came about."""
+        assert isinstance(self.network, DruNet)
+        return NetworkMetadata(
+            network=NAME,
+            hyper_parameters=self.network.hyper_parameters(),
+            description=f"DRU-Net (Li et al. 2021, section II-B), {_seen(self.settings.field_of_view)}.",
+            inputs=INPUTS,
+            outputs=OUTPUTS,
+        )
 
     def batches(self) -> Iterable[dict[str, torch.Tensor]]:
         """Frames and masks, read by MONAI's loader."""
@@ -150,7 +170,7 @@ class SegmentationTraining(EngineTraining[TrainingReport]):
         frames, masks = (batch[name].to(device, non_blocking=non_blocking) for name in ("image", "label"))
         if self.augmentation is not None:
             frames, masks = self.augmentation(frames, masks, self._generators())
-        return self._laid_out(standardize(frames)), masks
+        return self._laid_out(_standardized(frames)), masks
 
     def _generators(self) -> list[torch.Generator]:
         places = range(self.settings.batch_size)[self.share]
@@ -162,7 +182,7 @@ class SegmentationTraining(EngineTraining[TrainingReport]):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Standardized frames, and masks."""
         frames, masks = (batch[name].to(device, non_blocking=non_blocking) for name in ("image", "label"))
-        return self._laid_out(standardize(frames)), masks
+        return self._laid_out(_standardized(frames)), masks
 
     def _laid_out(self, frames: torch.Tensor) -> torch.Tensor:
         return frames.contiguous(memory_format=torch.channels_last) if self.settings.channels_last else frames
@@ -204,19 +224,20 @@ class SegmentationTraining(EngineTraining[TrainingReport]):
         if self.tested is not None:
             test = summarize(_overlaps(self.rows_of(self._some(self.tested, len(self.tested)))))
             measured["test"] = test.as_dict()
-        metadata = NetworkMetadata(
-            network=NAME,
-            hyper_parameters=self.network.hyper_parameters(),
+        metadata = dataclasses.replace(
+            self.described_network(),
             version=self.settings.version,
-            description=f"DRU-Net (Li et al. 2021, section II-B), {_seen(self.settings.field_of_view)}.",
             training_data=training_data,
-            inputs=INPUTS,
-            outputs=OUTPUTS,
             scores={**measured, "iterations": state.iteration, "seconds": round(state.seconds)},
         )
         document = {"settings": self.settings.as_dict(), "best_iteration": state.best_iteration, **metadata.scores}
         self.save_report(metadata, document)
         return TrainingReport(state.iteration, state.seconds, state.best_iteration, scores, self.folder, test)
+
+
+def _standardized(pictures: torch.Tensor) -> torch.Tensor:
+    """(N, C, H, W) with its first channel, the frame, standardized."""
+    return torch.cat([standardize(pictures[:, :1]), pictures[:, 1:]], dim=1)
 
 
 def _seen(field_of_view: str) -> str:
@@ -255,8 +276,9 @@ def network_to_train(settings: SegmentationTrainingSettings) -> DruNet:
 
 
 def optimizer_of(network: torch.nn.Module, settings: SegmentationTrainingSettings) -> torch.optim.Optimizer:
-    """The optimizer that the settings name."""
-    parameters, rate, decay = network.parameters(), settings.learning_rate, settings.weight_decay
+    """The optimizer that the settings name, of all that is not frozen."""
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimizer == "sgd":
         return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay)
     kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam

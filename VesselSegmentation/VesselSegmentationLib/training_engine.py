@@ -183,8 +183,13 @@ class EngineTraining(ABC, Generic[Report]):
     def save_report(self, metadata: NetworkMetadata, document: dict[str, Any]) -> None:
         """Write the network folder and report.json, in the first process."""
         if is_first():
-            save_network(self._network, self.folder, metadata, half=fits_half(self._network))
+            network = self.saved(self._network)
+            save_network(network, self.folder, metadata, half=fits_half(network))
             write_atomically(self.folder / REPORT_FILE, json.dumps(document, indent=2) + "\n")
+
+    def saved(self, network: nn.Module) -> nn.Module:
+        """What of the network the folder is to hold."""
+        return network
 
     def save_state(self) -> None:
         """Write the checkpoint, in the first process."""

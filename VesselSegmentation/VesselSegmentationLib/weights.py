@@ -21,6 +21,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import nn
 
+from VesselSegmentationLib import branch_bundle
 from VesselSegmentationLib.bundle_layout import (
     AUTHORS,
     CARD_FILE,
@@ -53,8 +54,8 @@ def _build_dru_net(**hyper_parameters: Any) -> nn.Module:
     return DruNet(**hyper_parameters)
 
 
-_BUILDERS: dict[str, NetworkBuilder] = {"DruNet": _build_dru_net}
-_BUNDLES: dict[str, BundleMaker] = {"DruNet": segmentation_bundle}
+_BUILDERS: dict[str, NetworkBuilder] = {"DruNet": _build_dru_net, branch_bundle.NAME: branch_bundle.build_branch}
+_BUNDLES: dict[str, BundleMaker] = {"DruNet": segmentation_bundle, branch_bundle.NAME: branch_bundle.branch_bundle}
 
 
 def register_network(name: str, builder: NetworkBuilder, bundle: BundleMaker | None = None) -> None:

@@ -146,7 +146,7 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
         before = self._earlier(frames, None if subtract else ())
         pixels = run_nodes.framesToSegment(volumeNode, *before, *frames)
         segmenter = VesselSegmenter.from_folder(modelFolder or None, device)
-        segment = segmenter.probability
+        segment: Any = segmenter
         if subtract:
             segment = with_earlier_frames(segment, pixels, len(before))
         masks = {frame: segment(picture) >= threshold for frame, picture in zip(frames, pixels[len(before) :])}

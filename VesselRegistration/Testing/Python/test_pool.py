@@ -9,6 +9,7 @@ import pytest
 from VesselRegistrationLib.simulation import pool
 from VesselRegistrationLib.simulation.pool import REGIONS, PoolRequest, generate_pool, patient_views
 from VesselSegmentationLib.errors import InputError, OutputError
+from VesselSegmentationLib.frame_subtraction import LEVEL
 
 PATIENTS, VIEWS, SIZE, SEED = 3, 2, 64, 318
 """The patients of this seed are a phantom, a coronary tree and another phantom."""
@@ -90,6 +91,25 @@ def test_a_pool_may_be_of_some_regions_only(tmp_path) -> None:
     folder = generate_pool(tmp_path, 2, 1, SEED + 2, processes=1, size=64, regions=("coronary", "phantom"))
     assert [REGIONS[region] for region in np.load(folder / "regions.npy")] == ["phantom", "coronary"]
     assert json.loads((folder / "index.json").read_text())["regions"] == ["coronary", "phantom"]
+
+
+def test_differences_show_the_vessels_and_what_has_not_moved_is_grey(tmp_path) -> None:
+    folder = generate_pool(tmp_path, 2, 3, SEED, processes=2, size=96, has_differences=True)
+    arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in (*ARRAYS, "differences")}
+    masks, differences = arrays["masks"].astype(bool), arrays["differences"].astype(float)
+    assert differences.shape == (6, 96, 96)
+    assert json.loads((folder / "index.json").read_text())["differences"] is True
+    assert all(mask.any() for mask in masks)
+    for mask, change in zip(masks, differences, strict=True):
+        assert np.median(change[mask]) < np.median(change[~mask]) - 25
+        assert abs(np.median(change[~mask]) / 255 - LEVEL) < 0.15
+    views = patient_views(PoolRequest(SEED, 1, 3, 96, has_differences=True))
+    assert np.array_equal(views.differences, arrays["differences"][3:])
+
+
+def test_a_pool_without_differences_has_none(folder) -> None:
+    assert not (folder / "differences.npy").exists()
+    assert patient_views(PoolRequest(SEED, 2, VIEWS, SIZE)).differences.shape == (0, SIZE, SIZE)
 
 
 @pytest.mark.parametrize(("regions", "named"), [(("upper", "knee"), "upper, knee"), ((), "no region")])

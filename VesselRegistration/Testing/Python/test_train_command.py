@@ -31,6 +31,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(folder / "frames.npy", frames.astype(np.uint8)[:, ::4, ::4])
     np.save(folder / "masks.npy", masks.astype(np.uint8)[:, ::4, ::4])
     np.save(folder / "patients.npy", np.repeat(np.arange(4), 4))
+    np.save(folder / "differences.npy", np.where(masks, 40, 178).astype(np.uint8)[:, ::4, ::4])
     (folder / "matching").mkdir()
     for name in ("models", "masks"):
         np.save(folder / "matching" / f"{name}.npy", masks.astype(np.uint8))
@@ -105,6 +106,25 @@ def test_matching_is_trained_fine_tuned_and_put_in_a_grid(pool: Path, tmp_path: 
     assert tuned.settings.width == 2  # type: ignore[union-attr]
 
 
+def test_a_branch_for_differences_is_trained_beside_a_network_and_used_with_it(pool: Path, tmp_path: Path) -> None:
+    from VesselSegmentationLib.segmenter import VesselSegmenter
+
+    assert train("segmentation", "--pool", pool, *QUICK, "--iterations", 1, "--output", tmp_path) == 0
+    words = ["difference", "--pool", pool, pool, "--start", tmp_path, "--threads", 1, "--device", "cpu"]
+    output = tmp_path / "difference"
+    assert train(*words, "--batch-size", 2, "--iterations", 2, "--network-version", "7", "--output", output) == 0
+    assert VesselSegmenter.from_folder(tmp_path).sees_differences
+    metadata = load_network(output)[1]
+    assert (metadata.version, metadata.training_data) == ("7", "32 frames of simulated patients")
+
+
+def test_a_pool_without_differences_trains_no_branch(
+    pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("difference", "--pool", pool / "matching", "--iterations", 1, "--output", tmp_path) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
 def test_matching_takes_one_pool(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = [pool / "matching", pool / "matching"]
     assert train("matching", "--pool", *both, "--iterations", 1, "--output", tmp_path) == 2
@@ -118,6 +138,8 @@ def test_matching_takes_one_pool(pool: Path, tmp_path: Path, capsys: pytest.Capt
         (["matching", "--recipe", "paper-lower"], "--recipe paper-lower is for segmentation"),
         (["matching", "--loss", "dice", "--workers", "1"], "--loss, --workers: for segmentation only"),
         (["matching", "--network-version", "2"], "--network-version: for segmentation only"),
+        (["difference", "--recipe", "paper"], "--recipe: the branch for differences has one recipe"),
+        (["difference", "--width", "8", "--epochs", "2"], "--width, --epochs: the branch for differences has"),
         (["segmentation", "--start", "folder", "--width", "8"], "leave --width and --stride out"),
         (["segmentation", "--start", "folder", "--stride", "2"], "leave --width and --stride out"),
         (["segmentation", "--precision", "float16", "--device", "cpu"], "needs a graphics card"),

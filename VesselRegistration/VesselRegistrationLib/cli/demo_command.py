@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     print(format_inspection(inspect_run(xray)))
     start = read_pose(case / START_POSE_FILE) if (case / START_POSE_FILE).is_file() else np.eye(4)
     frame = truth.fullest_frame()
-    segment = with_subtraction(xray, frame, shared.load_segmenter(options).probability)
+    segment = with_subtraction(xray, frame, shared.load_segmenter(options))
     pose, seconds = _by_pose(model, xray, frame, segment, start)
     affine = _by_affine(options, model, xray, frame, segment, start)
     write_registration([pose], model, "model.stl", "run.dcm", folder)

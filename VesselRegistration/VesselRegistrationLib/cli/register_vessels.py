@@ -28,7 +28,7 @@ def segmenter(options: argparse.Namespace, xray: XRayRun) -> Segment:
     """The network, or a function that returns the given mask."""
     if options.mask is None:
         frames = xray.frame_count if options.all_frames else min(FRAMES_TRIED, xray.frame_count)
-        return shared.load_segmenter(options, frames).probability
+        return shared.load_segmenter(options, frames)
     from VesselRegistrationLib.xray_reading import read_xray_run
 
     mask = read_xray_run(options.mask).frames[0] > 0

@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ from VesselSegmentationLib.files import write_atomically
 from VesselSegmentationLib.intensity import turned_around
 
 if TYPE_CHECKING:
+    from VesselSegmentationLib.frame_subtraction import Picture
     from VesselSegmentationLib.run_subtraction import Segment
     from VesselSegmentationLib.segmenter import VesselSegmenter
 
@@ -78,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     progress.report(0, "loading the network")
     marker = _Marker(shared.load_segmenter(options, len(names)), options)
     folder = prepare_output_folder(options.output)
-    segment = _of_run(options, marker.probability)
+    segment = _of_run(options, marker)
     shares: dict[str, float] = {}
     arrays: dict[str, list[NDArray[np.generic]]] = {}
     for name, frame in progress.each(_frames(options, names), len(names), "frame", "segment"):
@@ -97,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
         "device": str(marker.segmenter.device),
         "runtime": marker.segmenter.runtime,
         "precision": marker.segmenter.precision,
-        "subtracted": segment != marker.probability,
+        "subtracted": segment is not marker,
         "vesselShare": shares,
     }
     write_atomically(folder / "segmentation.json", json.dumps(document, indent=2) + "\n")
@@ -112,20 +113,32 @@ class _Marker:
     def __init__(self, segmenter: VesselSegmenter, options: argparse.Namespace) -> None:
         self.segmenter, self._options = segmenter, options
 
-    def probability(self, frame: NDArray[np.generic]) -> NDArray[np.floating]:
-        """Of vessel, (rows, columns)."""
+    @property
+    def sees_differences(self) -> bool:
+        """Of its network."""
+        return self.segmenter.sees_differences
+
+    def __call__(self, frame: Picture, /) -> NDArray[np.floating]:
+        """Probability of vessel, (rows, columns)."""
+        return self._tried(lambda segmenter: segmenter.probability(frame))
+
+    def with_difference(self, frame: Picture, difference: NDArray[np.uint8], /) -> NDArray[np.floating]:
+        """The same, with what changed in the frame."""
+        return self._tried(lambda segmenter: segmenter.with_difference(frame, difference))
+
+    def _tried(self, compute: Callable[[VesselSegmenter], NDArray[np.floating]]) -> NDArray[np.floating]:
         import torch
 
         from VesselSegmentationLib.segmenter import VesselSegmenter
 
         try:
-            return self.segmenter.probability(frame)
+            return compute(self.segmenter)
         except torch.OutOfMemoryError:
             if self._options.device != "auto":
                 raise InputError("The graphics card has too little free memory: use --device cpu.") from None
         folder, precision = self._options.segmentation_network, self._options.precision
         self.segmenter = VesselSegmenter.from_folder(folder, "cpu", precision=precision)
-        return self.segmenter.probability(frame)
+        return compute(self.segmenter)
 
 
 def _of_run(options: argparse.Namespace, segment: Segment) -> Segment:

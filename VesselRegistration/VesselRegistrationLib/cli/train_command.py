@@ -1,4 +1,4 @@
-"""Train the segmentation or the matching network.
+"""Train the segmentation network, its branch for what changed since contrast agent came, or the matching network.
 
 Without --pool or --images a pool of simulated patients is made first (in OUTPUT/pool, kept for the next time). An
 interrupted training goes on where it stopped when the same command is given again. The network folder that comes out
@@ -7,6 +7,7 @@ interrupted training goes on where it stopped when the same command is given aga
 Recipes for segmentation: recommended, paper-lower, paper-upper; for matching: recommended, paper (unsupervised Dice).
 
   vessel-registration train segmentation --minutes 30 --output my-network
+  vessel-registration train difference --start my-network --minutes 60 --output my-network/difference
   vessel-registration train matching --pool my-network/pool --minutes 20 --output my-matcher
   vessel-registration train segmentation --images annotated --recipe paper-lower --epochs 50 --output mine
   vessel-registration train segmentation --images annotated --table patients.csv --test-patients P7 P9 --output mine
@@ -50,6 +51,7 @@ SEGMENTATION_ONLY = (
     *("epochs", "field_of_view", "loss", "optimizer", "stride", "workers"),
     *("validate_every", "validation_frames", "network_version"),
 )
+NOT_OF_DIFFERENCE = ("images", "grid", "width", "stride", "field_of_view", "epochs")
 
 Share = Callable[[float], float]
 """From the share done of one training to that of all."""
@@ -57,7 +59,7 @@ Share = Callable[[float], float]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `train`."""
-    parser.add_argument("network", choices=["segmentation", "matching"])
+    parser.add_argument("network", choices=["segmentation", "difference", "matching"])
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--pool", type=Path, nargs="+", metavar="DIR", help="pools of simulated views made before (matching: one)"
@@ -144,7 +146,7 @@ def run(options: argparse.Namespace) -> int:
         if is_first():
             prepare_output_folder(options.output)
         wait_for_all()
-        train = _matching if options.network == "matching" else _segmentation
+        train = {"matching": _matching, "difference": _difference, "segmentation": _segmentation}[options.network]
         train(options, options.output, device)
     return DONE
 
@@ -177,6 +179,33 @@ def _segmentation(options: argparse.Namespace, folder: Path, device: str) -> Non
             _say(_in_words(report.test, "test"))
 
     _train_cells(cells, folder, lambda cell: settings_of(cell).as_dict(), train, _segmentation_numbers)
+
+
+def _difference(options: argparse.Namespace, folder: Path, device: str) -> None:
+    from torch.utils.data import ConcatDataset
+
+    from VesselSegmentationLib.datasets import DifferencePool
+    from VesselSegmentationLib.difference_training import DifferenceTraining
+    from VesselSegmentationLib.resources import segmentation_network_folder
+    from VesselSegmentationLib.training import resolved
+    from VesselSegmentationLib.training_settings import SegmentationTrainingSettings
+
+    given = [name for name in NOT_OF_DIFFERENCE if getattr(options, name)]
+    if given or options.recipe != "recommended":
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given or ["recipe"])
+        raise InputError(f"{names}: the branch for differences has one recipe and one size, on pools alone; leave out.")
+    training_data.refuse_without_images(options)
+    changes = _changes(options, SEGMENTATION_CHANGES, device)
+    changes["start"] = str(options.start or segmentation_network_folder())
+    if options.network_version:
+        changes["version"] = options.network_version
+    settings = resolved(SegmentationTrainingSettings.preset("recommended", **changes))
+    pools = [DifferencePool(pool) for pool in _pools(options, folder, has_differences=True)]
+    parts = [pool.split(training_data.HELD_OUT_SHARE) for pool in pools]
+    training, validation = (ConcatDataset[Any](part) for part in zip(*parts, strict=True))
+    loop = DifferenceTraining(training, validation, settings, folder)  # type: ignore[arg-type]
+    report = loop.train(_reporter(loop, lambda share: share), f"{sum(map(len, pools))} frames of simulated patients")
+    _say(f"{report.iterations} iterations; {_in_words(report.scores, 'held-out')}; saved in {folder}")
 
 
 def _segmentation_data(
@@ -354,7 +383,7 @@ def _changes(options: argparse.Namespace, names: tuple[str, ...], device: str) -
     return {**changes, "seed": options.seed, "threads": options.threads, "device": device}
 
 
-def _pools(options: argparse.Namespace, folder: Path) -> list[Path]:
+def _pools(options: argparse.Namespace, folder: Path, has_differences: bool = False) -> list[Path]:
     """The pools given, the one made before, or a new one."""
     from VesselSegmentationLib.distributed import is_first, wait_for_all
 
@@ -364,6 +393,7 @@ def _pools(options: argparse.Namespace, folder: Path) -> list[Path]:
     if is_first() and not (pool / "index.json").is_file():
         from VesselRegistrationLib.simulation.pool import generate_pool
 
-        generate_pool(pool, options.patients, options.views, seed=options.seed, processes=options.threads)
+        count = (options.patients, options.views, options.seed, options.threads)
+        generate_pool(pool, *count, has_differences=has_differences)
     wait_for_all()
     return [pool]

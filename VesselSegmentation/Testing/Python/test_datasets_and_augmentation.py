@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from VesselSegmentationLib.augmentation import Augmentation, AugmentationSettings
-from VesselSegmentationLib.datasets import FolderDataset, PoolDataset
+from VesselSegmentationLib.datasets import DifferencePool, FolderDataset, PoolDataset
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.overlay import write_png
 
@@ -70,6 +70,45 @@ def make_folder(folder: Path) -> Path:
         write_png(folder / f"{name}.png", frame)
         write_png(folder / f"{name}_mask.png", mask)
     return folder
+
+
+def test_a_pool_with_differences_gives_them_beside_the_frames(tmp_path: Path) -> None:
+    make_pool(tmp_path, [1, 1, 2, 3])
+    with pytest.raises(InputError, match=r"differences\.npy cannot be read"):
+        DifferencePool(tmp_path)
+    differences = np.random.default_rng(1).integers(0, 255, (4, 32, 32)).astype(np.uint8)
+    np.save(tmp_path / "differences.npy", differences)
+    rest, held_out = DifferencePool(tmp_path).split(0.3)
+    pictures, mask = held_out[0]
+    frames = np.load(tmp_path / "frames.npy")
+    np.testing.assert_array_equal(pictures, np.stack([frames[3], differences[3]]))
+    np.testing.assert_array_equal(mask, frames[3] > 200)
+    assert len(rest) == 3
+    np.save(tmp_path / "differences.npy", differences[:3])
+    with pytest.raises(InputError, match="make the pool again, with --differences"):
+        DifferencePool(tmp_path)
+
+
+def test_a_difference_moves_with_its_frame_and_shutters_leave_it_unchanged() -> None:
+    frames, masks = torch.zeros(6, 1, 64, 64), torch.zeros(6, 1, 64, 64)
+    masks[:, :, 20:40, 24:34] = 1
+    both = torch.cat([frames + 0.5, -2 * masks], dim=1)
+    only_moved = AugmentationSettings(**{**STILL, "rotation_deg": 20.0, "shift": 0.1})
+    changed, moved = Augmentation(only_moved)(both, masks, torch.Generator().manual_seed(4))
+    assert torch.equal(changed[:, 1:] <= -1, moved > 0)
+    shut = AugmentationSettings(**{**STILL, "shutter_share": 1.0, "shutter_width": 0.9})
+    changed, left = Augmentation(shut)(both, masks, torch.Generator().manual_seed(4))
+    torch.testing.assert_close(changed[:, 1:], -2 * left, atol=1e-3, rtol=0)
+
+
+def test_one_channel_is_changed_as_it_is_with_another_beside_it() -> None:
+    frames, masks = torch.rand(3, 1, 64, 64), torch.zeros(3, 1, 64, 64)
+    still_open = AugmentationSettings(shutter_share=0.0)
+    alone, _ = Augmentation(still_open)(frames, masks, torch.Generator().manual_seed(4))
+    both = torch.cat([frames, torch.zeros_like(frames)], dim=1)
+    together, _ = Augmentation(still_open)(both, masks, torch.Generator().manual_seed(4))
+    assert torch.equal(together[:, :1], alone)
+    assert 0 < together[:, 1:].std() < 0.2
 
 
 def test_a_folder_of_pngs_is_brought_to_the_networks_size(tmp_path: Path) -> None:
