@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,8 +24,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def demonstrate(case: Path, output: Path, mask: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> int:
     """The demonstration with given vessels in place of the network's."""
-    segmenter = SimpleNamespace(probability=lambda _: mask.astype(np.float32))
-    monkeypatch.setattr("VesselRegistrationLib.cli.options.load_segmenter", lambda _: segmenter)
+    monkeypatch.setattr("VesselRegistrationLib.cli.options.load_segmenter", lambda _: lambda _: mask.astype(np.float32))
     return main(["demo", "--case", str(case), "--output", str(output), "--threads", "1"])
 
 

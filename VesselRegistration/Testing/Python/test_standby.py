@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -86,11 +87,9 @@ def test_what_cannot_be_loaded_is_left_to_the_command(monkeypatch: pytest.Monkey
         assert standby.run() == 0
 
 
-def test_everything_that_is_loaded_ahead_is_there() -> None:
-    import importlib
-
-    for name in standby.LOADED:
-        importlib.import_module(name)
+@pytest.mark.parametrize("name", standby.LOADED)
+def test_what_is_loaded_ahead_is_there(name: str) -> None:
+    assert importlib.import_module(name).__name__ == name
 
 
 def test_a_pose_does_without_monai_which_takes_longer_to_load_than_the_pose_to_find() -> None:

@@ -1,8 +1,7 @@
 """Frames with what has changed in them since contrast agent came, as `register` finds it in a run.
 
-The frame from before shows the same body, moved: by breath, heart and muscles, mostly along its length; vessels and
-devices of the scene stay where they are on the picture apart from that. The difference is that of
-`VesselSegmentationLib.frame_subtraction`, its search for the shift included.
+The frame from before shows the same body with all devices, moved as a whole: by breath, heart and muscles, mostly along
+its length. The difference is that of `VesselSegmentationLib.frame_subtraction`, its search for the shift included.
 """
 
 from __future__ import annotations
