@@ -181,22 +181,20 @@ def test_a_folder_with_another_network_for_a_branch_is_refused(folder: Path) -> 
 
 
 class Changed:
-    """Discs that only the difference shows, 64 x 64."""
+    """Squares that only the difference shows, 64 x 64."""
 
     def __init__(self, count: int = 16, first: int = 0) -> None:
-        self.count, self.first = count, first
+        self.seeds = range(first, first + count)
 
     def __len__(self) -> int:
-        return self.count
+        return len(self.seeds)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        random = np.random.default_rng(self.first + index)
-        column, row, radius = *random.uniform(20, 44, 2), random.uniform(8, 14)
-        y, x = np.mgrid[:64, :64]
-        mask = (x - column) ** 2 + (y - row) ** 2 < radius**2
+        random, mask = np.random.default_rng(self.seeds[index]), np.zeros((64, 64), bool)
+        row, column = random.integers(8, 36, 2)
+        mask[row : row + 20, column : column + 20] = True
         frame = np.clip(random.normal(130, 20, mask.shape), 0, 255)
-        difference = np.where(mask, 30, round(LEVEL * 255))
-        return np.stack([frame, difference]).astype(np.uint8), mask
+        return np.stack([frame, np.where(mask, 30, LEVEL * 255)]).astype(np.uint8), mask
 
 
 def test_training_learns_from_the_difference_and_saves_the_branch_alone(tmp_path: Path) -> None:
@@ -206,7 +204,7 @@ def test_training_learns_from_the_difference_and_saves_the_branch_alone(tmp_path
     )
     output = tmp_path / branch_bundle.FOLDER
     training = DifferenceTraining(Changed(), Changed(4, 100), settings, output)
-    report = training.train(lambda _share, _text: None, "discs")
+    report = training.train(lambda _share, _text: None, "squares")
     assert report.scores.dsc.median > 0.8
     metadata = load_metadata(output)
     assert metadata.network == branch_bundle.NAME
