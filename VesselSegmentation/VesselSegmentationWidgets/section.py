@@ -164,6 +164,7 @@ class JobSection(Section):
 
         if not self.attempt(start):
             job.discard()
+            self._prepareNext()
         self.panel.refresh()
 
     def cancel(self) -> None:
@@ -179,6 +180,7 @@ class JobSection(Section):
             return
         job, self.job = self.job, None
         job.cancel(True)
+        self._prepareNext()
         if why:
             self.say(why, Tone.WARNING)
 
@@ -205,5 +207,9 @@ class JobSection(Section):
         self.job = None
         self.attempt(action)
         self.panel.refresh()
+        self._prepareNext()
+
+    def _prepareNext(self) -> None:
+        """The process that waited is used up; while the user is looking, another one waits."""
         if self.panel.parent.isEntered:
             standby.prepare()

@@ -170,6 +170,17 @@ class VesselSegmentationPanelTest(VesselSegmentationGuiCase):
         self.assertFalse(self.ui.vesselsProgressBar.visible)
         self.loadSampleRun()
 
+    def test_when_a_process_was_used_up_another_one_waits_while_the_panel_is_open(self) -> None:
+        with mock.patch("VesselSegmentationWidgets.section.standby.prepare") as prepared:
+            self.loadSampleRun()
+            self.widget.vessels.startJob(mock.Mock(side_effect=OSError("disk full")), mock.Mock())
+            self.assertIn("disk full", self.ui.vesselsMessageLabel.text)
+            self.assertEqual(prepared.call_count, 1)
+            self.ui.allFramesButton.click()
+            self.assertEqual(prepared.call_count, 1)
+            self.widget.vessels.stop("enough")
+            self.assertEqual(prepared.call_count, 2)
+
     def test_a_run_that_is_deleted_stops_the_job_about_it(self) -> None:
         self.loadSampleRun()
         self.ui.allFramesButton.click()
