@@ -2,16 +2,17 @@
 
     .venv/bin/python Testing/Benchmarks/pose_evaluation.py --patients 34 --output pose
 
-Each patient has two runs from different angles, segmented by the network in their fullest frame, and a model that
-lies 15 mm and 4 degrees (standard deviations per axis) from where it is thought to be. Scored: each run alone, both
-together, and what must be refused: another patient's run, the run mirrored, upside down, and before contrast. Test
-seeds are those of `vessel-registration evaluate`, which no choice was made on; with `--first-seed 800000` come the
-patients on which the limits of pose/refusal.py and the constants of pose/uncertainty.py were set. `--header-errors`
-falsifies what each run's header says, by normal deviates: both angles by 1 degree, SID by 3 mm, SOD by 5 mm, the
-principal point by 2 mm on the detector and the table by 0.5 mm per axis; else all is exact. In-plane is then the
-distance of where the model is drawn, by the false geometry, from where the vessels are in the picture. With
-`--frames-per-run` the runs are also solved with further frames of theirs. As in `register`, frames from before contrast
-agent help to find the vessels, between which bodies move by up to `--body-motion`; `--no-subtraction` leaves that.
+Each patient has two runs from different angles, segmented by the network in their fullest frame, and a model that lies
+15 mm and 4 degrees (standard deviations per axis) from where it is thought to be. Scored: each run alone, both
+together, and what must be refused: another patient's run, the run mirrored, upside down, and before contrast, two such
+runs together, and a right one with a wrong one. Test seeds are those of `vessel-registration evaluate`, which no choice
+was made on; with `--first-seed 800000` come the patients on which the limits of pose/refusal.py and the constants of
+pose/uncertainty.py were set. `--header-errors` falsifies what each run's header says, by normal deviates: both angles
+by 1 degree, SID by 3 mm, SOD by 5 mm, the principal point by 2 mm on the detector and the table by 0.5 mm per axis;
+else all is exact. In-plane is then the distance of where the model is drawn, by the false geometry, from where the
+vessels are in the picture. With `--frames-per-run` the runs are also solved with further frames of theirs. As in
+`register`, frames from before contrast agent help to find the vessels, between which bodies move by up to
+`--body-motion`; `--no-subtraction` leaves that.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ SUCCESS_MM = 3.0
 GOOD, MORE = ("one view", "two views"), ("one view, more frames", "two views, more frames")
 WRONG = ("wrong patient", "mirrored", "upside down", "before contrast")
 WRONG_PAIRS = ("wrong patient, two views", "mirrored, two views", "upside down, two views")
+MIXED_PAIRS = ("a right view and one of a wrong patient", "a right view and a mirrored one")
+_TO_REFUSE = {"all of one view": WRONG, "all of two views": WRONG_PAIRS, "all of a right and a wrong view": MIXED_PAIRS}
 ANGLE_DEG, SID_MM, SOD_MM, PRINCIPAL_POINT_MM, TABLE_MM = 1.0, 3.0, 5.0, 2.0, 0.5
 """Standard deviations of header errors."""
 FRAMES = 5
@@ -180,6 +183,8 @@ def rows_of_patient(case: SimulatedCase, shots: Sequence[Shot], other: Sequence[
         (WRONG_PAIRS[0], list(other), []),
         (WRONG_PAIRS[1], [_turned(view, columns=True) for view in both], []),
         (WRONG_PAIRS[2], [_turned(view, columns=False) for view in both], []),
+        (MIXED_PAIRS[0], [first, other[1]], []),
+        (MIXED_PAIRS[1], [first, _turned(both[1], columns=True)], []),
     ]
     if any(part.companions for part in shots):
         tried += [(MORE[0], [part.view, *part.companions], [part]) for part in shots]
@@ -248,7 +253,7 @@ def report(rows: Sequence[dict[str, Any]], options: argparse.Namespace) -> str:
             part = [row for row in rows if row["kind"] == kind and region in ("all", row["region"])]
             lines.append(_good_line(f"{kind}, {region}", part))
     lines += ["", "| must be refused | cases | refused |", "|---|---|---|"]
-    for name, kinds in (("all of one view", WRONG), ("all of two views", WRONG_PAIRS)):
+    for name, kinds in _TO_REFUSE.items():
         for kind in (name, *kinds):
             part = [row for row in rows if row["kind"] in kinds and kind in (name, row["kind"])]
             refused = sum(bool(row["refused"]) for row in part)
