@@ -14,8 +14,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from VesselSegmentationLib.dru_net_shape import side_of
 from VesselSegmentationLib.errors import InputError
-from VesselSegmentationLib.preprocessing import NETWORK_SIDE, NetworkGrid
+from VesselSegmentationLib.preprocessing import NetworkGrid
 
 
 class _ForegroundLogits(nn.Module):
@@ -38,9 +39,7 @@ def usual_layer(network: nn.Module) -> str:
     return "bottleneck" if getattr(network, "stride", 1) == 1 else "decoder.0"
 
 
-def attention_map(
-    network: nn.Module, frame: ArrayLike, layer: str | None = None, side: int = NETWORK_SIDE
-) -> NDArray[np.float32]:
+def attention_map(network: nn.Module, frame: ArrayLike, layer: str | None = None) -> NDArray[np.float32]:
     """Attention on the frame's pixels, from 0 to 1 (the frame's largest), float32 (rows, columns).
 
     All zero where the network finds no vessel in the frame.
@@ -59,7 +58,7 @@ def attention_map(
         blocks = [name for name in names if name.count(".") <= 1 and not name.startswith(("pool", "up"))]
         raise InputError(f"The network has no layer {layer!r}; choose for example one of {', '.join(blocks[:10])}.")
     picture = np.asarray(frame)
-    grid = NetworkGrid.of(picture, side)
+    grid = NetworkGrid.of(picture, side_of(network))
     own = copy.deepcopy(network).eval()  # MONAI leaves its hooks and gradients behind
     explain = GradCAM(_ForegroundLogits(own), f"network.{layer}", postprocessing=_share_of_largest)
     tensor = torch.from_numpy(grid.to_network(picture))[None, None].requires_grad_()

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from VesselSegmentationLib.bundle_layout import BundleParts, tensor_format
-from VesselSegmentationLib.preprocessing import NETWORK_SIDE
+from VesselSegmentationLib.dru_net_shape import BranchShape
 
 NAME = "DifferenceBranch"
 FOLDER = "difference"
@@ -22,9 +22,10 @@ def build_branch(**hyper_parameters: Any) -> nn.Module:
     return DifferenceBranch(**hyper_parameters)
 
 
-def branch_bundle(_hyper_parameters: Mapping[str, Any]) -> BundleParts:
+def branch_bundle(hyper_parameters: Mapping[str, Any]) -> BundleParts:
     """What its folder says of tensors. It has no workflows: it is used and trained beside its network alone."""
-    square = (NETWORK_SIDE, NETWORK_SIDE)
+    side = BranchShape(**hyper_parameters).encoder_shape().side
+    square = (side, side)
     pictures = {"0": "standardized X-ray frame", "1": "what changed since contrast agent came"}
     vessels = {"0": "logit of contrast-filled vessel, of network and branch together"}
     return BundleParts(

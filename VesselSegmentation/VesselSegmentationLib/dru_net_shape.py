@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from VesselSegmentationLib.errors import InputError
+from VesselSegmentationLib.preprocessing import NETWORK_SIDE
 
 LEVELS = 4
 """Residual blocks of the encoder, hence halvings of the picture."""
@@ -55,6 +56,11 @@ class DruNetShape:
         return self.out_channels * self.stride**2
 
     @property
+    def side(self) -> int:
+        """Of the square picture that it looks at: 256 as in the paper; with stride 4 twice that, for finer edges."""
+        return max(NETWORK_SIDE, 128 * self.stride)
+
+    @property
     def side_multiple(self) -> int:
         """What the picture's sides must be multiples of."""
         return int(self.stride * 2**LEVELS)
@@ -80,6 +86,12 @@ class DruNetShape:
     def hyper_parameters(self) -> dict[str, int | str]:
         """As plain numbers and words."""
         return asdict(self)
+
+
+def side_of(network: object) -> int:
+    """Of the square picture that a network looks at: 256 where it has no shape that says so."""
+    shape = getattr(network, "shape", None)
+    return shape.side if isinstance(shape, DruNetShape) else NETWORK_SIDE
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from typing import Any
 
 from VesselSegmentationLib.bundle_layout import BundleParts, tensor_format
 from VesselSegmentationLib.dru_net_shape import DruNetShape
-from VesselSegmentationLib.preprocessing import NETWORK_SIDE
 
 WORKFLOW = "VesselSegmentationLib.segmentation_workflow"
 
@@ -24,7 +23,7 @@ WORKFLOW = "VesselSegmentationLib.segmentation_workflow"
 def segmentation_bundle(hyper_parameters: Mapping[str, Any]) -> BundleParts:
     """The bundle of a DRU-Net. Raises InputError or TypeError for hyper-parameters that it cannot have."""
     shape = DruNetShape(**hyper_parameters)
-    square = (NETWORK_SIDE, NETWORK_SIDE)
+    square = (shape.side, shape.side)
     frames = {str(channel): "standardized X-ray frame" for channel in range(shape.in_channels)}
     vessels = {str(channel): "logit of contrast-filled vessel" for channel in range(shape.out_channels)}
     return BundleParts(
@@ -36,8 +35,8 @@ def segmentation_bundle(hyper_parameters: Mapping[str, Any]) -> BundleParts:
             "outputs": {"pred": tensor_format("image", "segmentation", "n/a", shape.out_channels, square, (), vessels)},
         },
         configs={
-            "inference.json": inference(),
-            "evaluate.json": evaluation(),
+            "inference.json": inference(shape.side),
+            "evaluate.json": evaluation(shape.side),
             "train.json": training_of(f"{WORKFLOW}.training"),
         },
     )
@@ -79,13 +78,13 @@ def compose(*transforms: Mapping[str, Any]) -> dict[str, Any]:
     return {"_target_": "monai.transforms.Compose", "transforms": list(transforms)}
 
 
-def inference() -> dict[str, Any]:
+def inference(side: int) -> dict[str, Any]:
     """Frames of `dataset_dir` in, masks of their names and sizes in `output_dir` out (vessel 255)."""
     return {
         "imports": ["$import torch"],
         **applied(
             WORKFLOW,
-            {"_target_": f"{WORKFLOW}.ReadFrame"},
+            {"_target_": f"{WORKFLOW}.ReadFrame", "side": side},
             {"_target_": f"{WORKFLOW}.frames_in", "folder": "@dataset_dir"},
         ),
         "postprocessing": compose(
@@ -97,13 +96,13 @@ def inference() -> dict[str, Any]:
     }
 
 
-def evaluation() -> dict[str, Any]:
+def evaluation(side: int) -> dict[str, Any]:
     """NAME.png with NAME_mask.png of `dataset_dir` in, scores on the frames' own pixels printed."""
     return {
         "imports": ["$import torch", "$from monai.handlers import from_engine"],
         **applied(
             WORKFLOW,
-            {"_target_": f"{WORKFLOW}.ReadAnnotated", "folder": "@dataset_dir"},
+            {"_target_": f"{WORKFLOW}.ReadAnnotated", "folder": "@dataset_dir", "side": side},
             {"_target_": f"{WORKFLOW}.annotated_in", "folder": "@dataset_dir"},
         ),
         "postprocessing": compose({"_target_": f"{WORKFLOW}.MaskOnFrame"}),

@@ -21,8 +21,8 @@ from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.files import write_atomically
 from VesselSegmentationLib.metrics import THRESHOLD, Overlap, overlap_metrics, summarize
 from VesselSegmentationLib.overlay import write_png
-from VesselSegmentationLib.preprocessing import NetworkGrid
-from VesselSegmentationLib.training import SegmentationTraining
+from VesselSegmentationLib.preprocessing import NETWORK_SIDE, NetworkGrid
+from VesselSegmentationLib.training import SegmentationTraining, resolved
 from VesselSegmentationLib.training_settings import SegmentationTrainingSettings
 from VesselSegmentationLib.weights import load_network
 
@@ -50,11 +50,14 @@ def frames_in(folder: Path | str) -> list[Item]:
 
 
 class ReadFrame:
-    """From the `path` of a frame to what the network takes."""
+    """From the `path` of a frame to what a network of that side takes."""
+
+    def __init__(self, side: int = NETWORK_SIDE) -> None:
+        self.side = side
 
     def __call__(self, item: Item) -> Item:
         frame = read_grey(Path(item["path"]))
-        grid = NetworkGrid.of(frame)
+        grid = NetworkGrid.of(frame, self.side)
         image = torch.from_numpy(grid.to_network(frame))[None]
         return {"name": item["name"], "image": image, "shape": torch.tensor(frame.shape)}
 
@@ -67,14 +70,14 @@ def annotated_in(folder: Path | str) -> list[Item]:
 class ReadAnnotated:
     """From the `index` of an annotated frame to what the network takes, and the mask on the frame's own pixels."""
 
-    def __init__(self, folder: Path | str) -> None:
-        self._frames = FolderDataset(folder)
+    def __init__(self, folder: Path | str, side: int = NETWORK_SIDE) -> None:
+        self._frames, self.side = FolderDataset(folder), side
 
     def __call__(self, item: Item) -> Item:
         frame, mask = self._frames.picture(item["index"])
         return {
             "name": self._frames.names[item["index"]],
-            "image": torch.from_numpy(NetworkGrid.of(frame).to_network(frame))[None],
+            "image": torch.from_numpy(NetworkGrid.of(frame, self.side).to_network(frame))[None],
             "shape": torch.tensor(frame.shape),
             "label": torch.from_numpy(mask)[None].float(),
         }
@@ -150,14 +153,13 @@ def training(
 
     `settings` are changes to the recipe. An interrupted training in `output_dir` is gone on with.
     """
+    changes = {**(settings or {}), "device": device, **({"start": str(start)} if start else {})}
+    all_settings = resolved(SegmentationTrainingSettings.preset(recipe, **changes))
     data: PoolDataset | FolderDataset
     if (Path(dataset_dir) / "frames.npy").is_file():
         data = PoolDataset(dataset_dir)
     else:
-        data = FolderDataset(dataset_dir)
+        data = FolderDataset(dataset_dir, all_settings.side)
         data.check()
     rest, held_out = data.split(HELD_OUT_SHARE)
-    changes = {**(settings or {}), "device": device, **({"start": str(start)} if start else {})}
-    return SegmentationTraining(
-        rest, held_out, SegmentationTrainingSettings.preset(recipe, **changes), Path(output_dir)
-    )
+    return SegmentationTraining(rest, held_out, all_settings, Path(output_dir))

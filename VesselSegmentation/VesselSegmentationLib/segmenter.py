@@ -11,11 +11,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from VesselSegmentationLib.dru_net_shape import side_of
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.frame_subtraction import network_values
 from VesselSegmentationLib.inference import thread_count
 from VesselSegmentationLib.metrics import THRESHOLD
-from VesselSegmentationLib.preprocessing import NETWORK_SIDE, NetworkGrid
+from VesselSegmentationLib.preprocessing import NetworkGrid
 from VesselSegmentationLib.quick_difference import QuickGuidedDruNet, has_branch, load_guided
 from VesselSegmentationLib.quick_dru_net import load_quick_dru_net, rearranged
 from VesselSegmentationLib.runtime import Runtime, prepared
@@ -34,7 +35,6 @@ class VesselSegmenter:
         device: str = "cpu",
         threads: int | None = None,
         precision: str = "float32",
-        side: int = NETWORK_SIDE,
         runtime: str = "torch",
     ) -> None:
         """Use `network` (logits (1, 1, side, side) from frames of that shape) for inference.
@@ -47,7 +47,7 @@ class VesselSegmenter:
                 CPUs that compute in it.
             runtime: "torch", "openvino", or "auto": OpenVINO where it is installed and the device is the CPU.
         """
-        self.device, self.threads, self.side = _device(device), threads, side
+        self.device, self.threads, self.side = _device(device), threads, side_of(network)
         self.metadata: NetworkMetadata | None = None
         self._folder: Path | None = None
         self._branched: QuickGuidedDruNet | None = None

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from VesselSegmentationLib.dru_net_shape import DruNetShape
 from VesselSegmentationLib.errors import InputError
 
 CHOICES = {
@@ -139,6 +140,11 @@ class SegmentationTrainingSettings:
         if name not in PRESETS:
             raise InputError(f"Training preset {name!r} is unknown; choose one of {', '.join(PRESETS)}.")
         return cls(**{**PRESETS[name], **changes})
+
+    @property
+    def side(self) -> int:
+        """Of the square that frames are brought to."""
+        return DruNetShape(stride=self.stride).side
 
     def iteration_limit(self, frames: int) -> float:
         """Iterations after which the training ends for a set of so many frames; infinite when only time ends it."""

@@ -80,6 +80,15 @@ def test_several_pools_are_trained_on_together_without_splitting_a_patient(pool:
     assert both.scores["validation"]["frames"] == 2 * one.scores["validation"]["frames"]
 
 
+def test_a_pool_of_coarser_pictures_than_the_network_looks_at_is_refused(
+    pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("segmentation", "--pool", pool, *QUICK, "--stride", 4, "--output", tmp_path / "out") == 2
+    assert "frames of 32 x 32, and the network looks at 512 x 512: make the pool with --size 512" in (
+        capsys.readouterr().err
+    )
+
+
 def test_a_grid_is_trained_and_its_table_shown(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["segmentation", "--pool", pool, *QUICK, "--iterations", 2, "--output", tmp_path, "--grid"]
     assert train(*words, "learning_rate=1e-5,1e-3", "loss=dice,bce") == 0
@@ -142,6 +151,7 @@ def test_matching_takes_one_pool(pool: Path, tmp_path: Path, capsys: pytest.Capt
         (["difference", "--width", "8", "--epochs", "2"], "--width, --epochs: the branch for differences has"),
         (["segmentation", "--start", "folder", "--width", "8"], "leave --width and --stride out"),
         (["segmentation", "--start", "folder", "--stride", "2"], "leave --width and --stride out"),
+        (["segmentation", "--grid", "stride=2,4"], "--grid: stride 4 takes pictures of 512 x 512"),
         (["segmentation", "--precision", "float16", "--device", "cpu"], "needs a graphics card"),
         (["segmentation", "--grid", "learning_rate=0,1"], "learning_rate 0.0 must be a positive number"),
         (["segmentation", "--patience", "0"], "patience 0"),

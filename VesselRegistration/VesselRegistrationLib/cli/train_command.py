@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from VesselSegmentationLib.metrics import OverlapSummary
     from VesselSegmentationLib.training_engine import EngineTraining
     from VesselSegmentationLib.training_handlers import Progress
+    from VesselSegmentationLib.training_settings import SegmentationTrainingSettings
 
 SEGMENTATION_RECIPES = {"recommended": "recommended", "paper-lower": "paper_lower", "paper-upper": "paper_upper"}
 COMMON_CHANGES = (
@@ -169,7 +170,11 @@ def _segmentation(options: argparse.Namespace, folder: Path, device: str) -> Non
 
     settings = settings_of({})  # what makes no sense is refused before a pool is made
     cells = _cells(options, SegmentationTrainingSettings)
-    training, validation, test, words = _segmentation_data(options, folder, settings.field_of_view)
+    if len({settings_of(cell).side for cell in cells} | {settings.side}) > 1:
+        raise InputError(
+            "--grid: stride 4 takes pictures of 512 x 512, others 256 x 256; give it in a grid of its own."
+        )
+    training, validation, test, words = _segmentation_data(options, folder, settings)
 
     def train(cell: dict[str, Any], where: Path, share: Share) -> None:
         loop = SegmentationTraining(training, validation, settings_of(cell), where, test)
@@ -200,7 +205,7 @@ def _difference(options: argparse.Namespace, folder: Path, device: str) -> None:
     if options.network_version:
         changes["version"] = options.network_version
     settings = resolved(SegmentationTrainingSettings.preset("recommended", **changes))
-    pools = [DifferencePool(pool) for pool in _pools(options, folder, has_differences=True)]
+    pools = [DifferencePool(pool) for pool in training_data.pools(options, folder, settings.side, True)]
     parts = [pool.split(training_data.HELD_OUT_SHARE) for pool in pools]
     training, validation = (ConcatDataset[Any](part) for part in zip(*parts, strict=True))
     loop = DifferenceTraining(training, validation, settings, folder)  # type: ignore[arg-type]
@@ -209,7 +214,7 @@ def _difference(options: argparse.Namespace, folder: Path, device: str) -> None:
 
 
 def _segmentation_data(
-    options: argparse.Namespace, folder: Path, field_of_view: str
+    options: argparse.Namespace, folder: Path, settings: SegmentationTrainingSettings
 ) -> tuple[SegmentationDataset, SegmentationDataset, SegmentationDataset | None, str]:
     """Frames to train, validate and test on, of different patients, and what they are in words."""
     from torch.utils.data import ConcatDataset
@@ -219,11 +224,11 @@ def _segmentation_data(
 
     training_data.refuse_without_images(options)
     if not options.images:
-        pools = [PoolDataset(pool) for pool in _pools(options, folder)]
+        pools = [PoolDataset(pool) for pool in training_data.pools(options, folder, settings.side)]
         parts = [pool.split(training_data.HELD_OUT_SHARE) for pool in pools]
         training, validation = (ConcatDataset[Any](part) for part in zip(*parts, strict=True))  # type: ignore[arg-type]
         return training, validation, None, f"{sum(map(len, pools))} frames of simulated patients"
-    groups = training_data.parts_of(options, field_of_view)
+    groups = training_data.parts_of(options, settings.field_of_view, settings.side)
     if is_first():
         training_data.write_split(folder, groups)
     counts = [f"{len(group)} of {len(set(group.patients))} patients" for group in groups if group is not None]
@@ -278,7 +283,7 @@ def _matching(options: argparse.Namespace, folder: Path, device: str) -> None:
 
     settings_of({})
     cells = _cells(options, MatchingTrainingSettings)
-    pools = _pools(options, folder)
+    pools = training_data.pools(options, folder)
     if len(pools) > 1:
         raise InputError(f"Matching is trained on one pool, not {len(pools)}: give one folder to --pool.")
     pool = MatchingPool.open(pools[0])
@@ -381,19 +386,3 @@ def _changes(options: argparse.Namespace, names: tuple[str, ...], device: str) -
         changes["amp"] = options.precision != "float32"
         changes["amp_dtype"] = "auto" if options.precision == "float32" else options.precision
     return {**changes, "seed": options.seed, "threads": options.threads, "device": device}
-
-
-def _pools(options: argparse.Namespace, folder: Path, has_differences: bool = False) -> list[Path]:
-    """The pools given, the one made before, or a new one."""
-    from VesselSegmentationLib.distributed import is_first, wait_for_all
-
-    if options.pool is not None:
-        return [Path(pool) for pool in options.pool]
-    pool = folder / "pool"
-    if is_first() and not (pool / "index.json").is_file():
-        from VesselRegistrationLib.simulation.pool import generate_pool
-
-        count = (options.patients, options.views, options.seed, options.threads)
-        generate_pool(pool, *count, has_differences=has_differences)
-    wait_for_all()
-    return [pool]

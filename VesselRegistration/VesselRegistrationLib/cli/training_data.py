@@ -1,4 +1,4 @@
-"""Options of `train` that say which annotated frames a segmentation network learns from, and their split by patient."""
+"""What `train` learns from: pools of simulated views, or annotated frames and their split by patient."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from VesselSegmentationLib.errors import InputError
+from VesselSegmentationLib.preprocessing import NETWORK_SIDE
 
 if TYPE_CHECKING:
     from VesselSegmentationLib.datasets import FolderDataset
 
 HELD_OUT_SHARE = 0.08
 """Of the patients, who are validated on where none are named."""
-SPLIT_FILE = "split.json"
+SPLIT_FILE, POOL_INDEX = "split.json", "index.json"
 OPTIONS = ("table", "label", "validation_patients", "test_patients")
 
 
@@ -57,12 +58,12 @@ def refuse_without_images(options: argparse.Namespace) -> None:
 
 
 def parts_of(
-    options: argparse.Namespace, field_of_view: str
+    options: argparse.Namespace, field_of_view: str, side: int
 ) -> tuple[FolderDataset, FolderDataset, FolderDataset | None]:
-    """(training, validation, test) frames of --images, every one of which was read once."""
+    """(training, validation, test) frames of --images, each read once, for a network that looks at that side."""
     from VesselSegmentationLib.datasets import FolderDataset, split_by_patient
 
-    data = FolderDataset(options.images, table=options.table, label=options.label)
+    data = FolderDataset(options.images, side, table=options.table, label=options.label)
     if field_of_view != "both" and any(data.views):
         data = data.of_view(field_of_view)
     parts = split_by_patient(data, HELD_OUT_SHARE, options.validation_patients, options.test_patients)
@@ -81,3 +82,35 @@ def write_split(folder: Path, parts: tuple[FolderDataset, FolderDataset, FolderD
         if part is not None
     }
     write_atomically(folder / SPLIT_FILE, json.dumps(document, indent=2) + "\n")
+
+
+def pools(
+    options: argparse.Namespace, folder: Path, side: int = NETWORK_SIDE, has_differences: bool = False
+) -> list[Path]:
+    """The pools given, the one made before, or a new one, for a network that looks at pictures of that side.
+
+    Raises InputError for a pool of coarser pictures than a network with fine edges needs.
+    """
+    from VesselSegmentationLib.distributed import is_first, wait_for_all
+
+    found = [Path(pool) for pool in options.pool or [folder / "pool"]]
+    if options.pool is None and is_first() and not (found[0] / POOL_INDEX).is_file():
+        from VesselRegistrationLib.simulation.pool import generate_pool
+
+        count = (options.patients, options.views, options.seed, options.threads)
+        generate_pool(found[0], *count, size=side, has_differences=has_differences)
+    wait_for_all()
+    for pool in found if side > NETWORK_SIDE else ():
+        _refuse_coarser(pool, side)
+    return found
+
+
+def _refuse_coarser(pool: Path, side: int) -> None:
+    from VesselSegmentationLib.datasets import PoolDataset
+
+    rows, columns = PoolDataset(pool).frames.shape[1:]
+    if (rows, columns) != (side, side):
+        raise InputError(
+            f"{pool} has frames of {columns} x {rows}, and the network looks at {side} x {side}: make the pool with "
+            f"--size {side}."
+        )
