@@ -5,7 +5,8 @@
 
 Prints Markdown tables: the segmentation network as torch runs it when nothing is done about it, beside the library's
 runtimes and precisions; then a whole frame, from its file to the mask on its own pixels, by frame size; then a mask and
-a match. Times are printed and never judged; results that differ end the run with exit status 1.
+a match; then a mask with a frame from before contrast agent. Times are printed and never judged; results that differ
+end the run with exit status 1.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         wrong += print_networks(segmenters, clock)
         print_frames(segmenters, runs, clock)
         print_mask_and_match(segmenters, clock)
+        print_subtracted(segmenters, clock)
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0
@@ -165,6 +167,27 @@ def print_mask_and_match(segmenters: dict[str, Any], clock: Stopwatch) -> None:
     print_row("---", "---")
     for name, value in clock.medians(calls).items():
         print_row(name, f"{value:.1f}")
+
+
+def print_subtracted(segmenters: dict[str, Any], clock: Stopwatch) -> None:
+    """A 512 x 512 frame by itself, and with one from before contrast agent: by the branch, or by two passes."""
+    from VesselSegmentationLib.run_subtraction import SubtractingSegmenter
+
+    before, *_, frame = simulated_run(512).frames
+    change = SubtractingSegmenter(next(iter(segmenters.values())), (before,)).change
+    print()
+    print_row(
+        "512 x 512 frame", "by itself, ms", "with its branch, ms", "without, in two passes, ms", "the difference, ms"
+    )
+    print_row(*["---"] * 5)
+    for name, segmenter in segmenters.items():
+        calls: dict[str, Callable[[], Any]] = {
+            "alone": lambda one=segmenter: one.probability(frame),
+            "branch": lambda one=segmenter: SubtractingSegmenter(one, (before,))(frame),
+            "passes": lambda one=segmenter: SubtractingSegmenter(one.probability, (before,))(frame),
+            "difference": lambda: change(frame),
+        }
+        print_row(name, *(f"{value:.1f}" for value in clock.medians(calls).values()))
 
 
 def simulated_run(side: int) -> Any:

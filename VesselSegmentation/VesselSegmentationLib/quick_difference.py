@@ -13,7 +13,7 @@ from VesselSegmentationLib.bundle_layout import metadata_path
 from VesselSegmentationLib.dru_net_shape import BranchShape
 from VesselSegmentationLib.errors import InputError, WeightsError
 from VesselSegmentationLib.quick_dru_net import QuickBlock, QuickDruNet, convolution, taken
-from VesselSegmentationLib.weights import REMEDY, load_tensors
+from VesselSegmentationLib.weights import REMEDY, NetworkMetadata, load_tensors
 
 
 class QuickGuidedDruNet(nn.Module):
@@ -62,8 +62,8 @@ def has_branch(folder: Path) -> bool:
     return metadata_path(folder / FOLDER).is_file()
 
 
-def load_guided(folder: Path, network: QuickDruNet, sha256: str) -> QuickGuidedDruNet:
-    """The network of a folder, whose weights have that SHA-256, with its branch.
+def load_guided(folder: Path, network: QuickDruNet, sha256: str) -> tuple[QuickGuidedDruNet, NetworkMetadata]:
+    """The network of a folder, whose weights have that SHA-256, with its branch, and what the branch says of itself.
 
     Raises WeightsError when the branch cannot be used, or was trained beside other weights.
     """
@@ -74,6 +74,6 @@ def load_guided(folder: Path, network: QuickDruNet, sha256: str) -> QuickGuidedD
             raise WeightsError(
                 f"{folder / FOLDER} was trained beside another network: train it again, or remove it to do without."
             )
-        return QuickGuidedDruNet(network, weights, shape)
+        return QuickGuidedDruNet(network, weights, shape), metadata
     except (InputError, TypeError) as error:
         raise WeightsError(f"{folder / FOLDER} describes an impossible {NAME}: {error} {REMEDY}") from error

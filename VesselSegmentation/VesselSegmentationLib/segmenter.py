@@ -49,6 +49,7 @@ class VesselSegmenter:
         """
         self.device, self.threads, self.side = _device(device), threads, side_of(network)
         self.metadata: NetworkMetadata | None = None
+        self.branch_metadata: NetworkMetadata | None = None
         self._folder: Path | None = None
         self._branched: QuickGuidedDruNet | None = None
         self._network = network.eval()
@@ -79,7 +80,7 @@ class VesselSegmenter:
         segmenter = cls(quick, device, threads, precision, runtime=runtime)
         segmenter.metadata, segmenter._folder = metadata, Path(folder)
         if has_branch(Path(folder)):
-            segmenter._branched = load_guided(Path(folder), quick, metadata.sha256)
+            segmenter._branched, segmenter.branch_metadata = load_guided(Path(folder), quick, metadata.sha256)
         return segmenter
 
     def __call__(self, frame: ArrayLike) -> NDArray[np.float32]:

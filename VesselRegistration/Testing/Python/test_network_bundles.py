@@ -19,6 +19,7 @@ from VesselRegistrationLib import matching_network
 from VesselRegistrationLib.affine_cnn import AffineCnn, AffineCnnSettings
 from VesselRegistrationLib.matching import AffineMatcher, MatchSettings, RegionOfInterest
 from VesselRegistrationLib.network_bundles import main, make_bundle
+from VesselSegmentationLib.branch_bundle import FOLDER
 from VesselSegmentationLib.dru_net import DruNet
 from VesselSegmentationLib.errors import InputError, WeightsError
 from VesselSegmentationLib.metrics import overlap_metrics
@@ -72,7 +73,7 @@ SCHEMA = {
 
 
 def shipped() -> list[Path]:
-    return [segmentation_network_folder(), matching_network_folder()]
+    return [segmentation_network_folder(), segmentation_network_folder() / FOLDER, matching_network_folder()]
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ def in_process(bundle: Path, config: str, **arguments: Any) -> None:
     run(config_file=str(bundle / "configs" / config), bundle_root=str(bundle), **arguments)
 
 
-@pytest.mark.parametrize("index", [0, 1])
+@pytest.mark.parametrize("index", [0, 1, 2])
 def test_the_shipped_bundles_are_described_as_monai_asks(index: int) -> None:
     folder = shipped()[index]
     document = json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))

@@ -14,9 +14,11 @@ from VesselRegistrationLib.cli.main import main
 from VesselRegistrationLib.run_vessels import earlier_frames, is_subtracting, with_subtraction
 from VesselRegistrationLib.simulation.cases import SimulatedCase, simulate_case
 from VesselRegistrationLib.xray_run import Sourced, XRayRun, is_same_view
+from VesselSegmentationLib.branch_bundle import FOLDER
 from VesselSegmentationLib.metrics import overlap_metrics
-from VesselSegmentationLib.resources import resource_folder
+from VesselSegmentationLib.resources import resource_folder, segmentation_network_folder
 from VesselSegmentationLib.segmenter import VesselSegmenter
+from VesselSegmentationLib.weights import load_metadata
 
 SEED, FRAME = 810_002, 2
 
@@ -93,6 +95,8 @@ def test_segment_subtracts_unless_told_not_to(tmp_path) -> None:
     helped = segmentation(tmp_path / "a", "--xray", run)
     alone = segmentation(tmp_path / "b", "--xray", run, "--no-subtraction")
     assert (helped["subtracted"], alone["subtracted"]) == (True, False)
+    shipped = load_metadata(segmentation_network_folder() / FOLDER)
+    assert (helped["differenceBranch"], alone["differenceBranch"]) == (shipped.sha256, None)
     assert not np.array_equal(helped["masks"], alone["masks"])
 
 

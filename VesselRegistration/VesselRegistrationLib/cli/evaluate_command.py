@@ -152,8 +152,12 @@ def _folders(options: argparse.Namespace) -> NetworkFolders:
 
 def _origin(options: argparse.Namespace, folders: NetworkFolders) -> Origin:
     from VesselRegistrationLib.evaluation_report import Origin
+    from VesselSegmentationLib.branch_bundle import FOLDER
+    from VesselSegmentationLib.quick_difference import has_branch
 
     networks = {"segmentation": folders.segmentation}
+    if options.subtraction and has_branch(folders.segmentation):
+        networks["what contrast agent changed"] = folders.segmentation / FOLDER
     if not options.images:
         networks["matching"] = folders.matching
     return Origin(command_of(options), networks)

@@ -95,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
         "schemaVersion": 1,
         "threshold": options.threshold,
         "network": marker.segmenter.metadata.sha256 if marker.segmenter.metadata else None,
+        "differenceBranch": _branch(marker.segmenter) if segment is not marker else None,
         "device": str(marker.segmenter.device),
         "runtime": marker.segmenter.runtime,
         "precision": marker.segmenter.precision,
@@ -105,6 +106,10 @@ def run(options: argparse.Namespace) -> int:
     empty = sum(share == 0 for share in shares.values())
     print(f"{len(shares)} masks written to {folder}" + (f"; {empty} show no vessel" if empty else ""))
     return DONE
+
+
+def _branch(segmenter: VesselSegmenter) -> str | None:
+    return segmenter.branch_metadata.sha256 if segmenter.branch_metadata else None
 
 
 class _Marker:

@@ -160,7 +160,9 @@ def test_what_changed_in_a_run_goes_through_the_branch(folder: Path) -> None:
 def test_a_branch_trained_beside_other_weights_is_refused(folder: Path) -> None:
     quick, metadata = load_quick_dru_net(folder)
     assert has_branch(folder)
-    assert isinstance(load_guided(folder, quick, metadata.sha256), QuickGuidedDruNet)
+    guided, branch = load_guided(folder, quick, metadata.sha256)
+    assert isinstance(guided, QuickGuidedDruNet)
+    assert branch.network == branch_bundle.NAME
     with pytest.raises(WeightsError, match="another network: train it again, or remove it"):
         load_guided(folder, quick, "0" * 64)
 
