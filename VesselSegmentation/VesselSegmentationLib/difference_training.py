@@ -6,6 +6,8 @@ are. The branch is saved, and says beside which weights it was trained.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torch import nn
 
 from VesselSegmentationLib.branch_bundle import NAME
@@ -13,7 +15,7 @@ from VesselSegmentationLib.difference_branch import DifferenceBranch, GuidedDruN
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.training import OUTPUTS, SegmentationTraining, network_to_train
 from VesselSegmentationLib.training_settings import SegmentationTrainingSettings
-from VesselSegmentationLib.weights import NetworkMetadata, load_metadata
+from VesselSegmentationLib.weights import NetworkMetadata, load_metadata, load_network
 
 INPUTS = (
     "X-ray frame as the network beside takes it, and its difference from one before contrast agent, 256 x 256, 0 where "
@@ -30,6 +32,8 @@ class DifferenceTraining(SegmentationTraining):
             raise InputError("A branch is trained beside a network: name its folder as start.")
         network, sha256 = network_to_train(settings), load_metadata(settings.start).sha256
         branch = DifferenceBranch(network_width=network.width, stride=network.stride, network_sha256=sha256)
+        if settings.branch is not None:
+            _take_over(Path(settings.branch), branch)
         return GuidedDruNet(network, branch)
 
     def described_network(self) -> NetworkMetadata:
@@ -47,3 +51,16 @@ class DifferenceTraining(SegmentationTraining):
         """The branch alone."""
         assert isinstance(network, GuidedDruNet)
         return network.branch
+
+
+def _take_over(folder: Path, branch: DifferenceBranch) -> None:
+    """The weights of a trained branch, whichever network it was trained beside."""
+    former, _metadata = load_network(folder, NAME)
+    assert isinstance(former, DifferenceBranch)
+    kinds = [(shape.width, shape.network_width, shape.stride) for shape in (former.shape, branch.shape)]
+    if kinds[0] != kinds[1]:
+        raise InputError(
+            f"{folder} is a branch of (width, network's width, stride) {kinds[0]}, and {kinds[1]} is asked for: "
+            "choose another one, or none."
+        )
+    branch.load_state_dict(former.state_dict())

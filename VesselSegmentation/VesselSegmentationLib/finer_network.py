@@ -3,7 +3,8 @@
 Only the outermost convolutions change: each pixel of the finer picture enters with a quarter of the weight of the pixel
 that it is a part of, and takes that one's logit. All between lies on the same 128 x 128 positions as before, so it is
 as quick. What comes out marks the same vessels, their edges in steps of two pixels; how to mark them finer is still to
-be learnt (`train segmentation --start`, with a pool of `--size 512`).
+be learnt (`train segmentation --start`, with a pool of `--size 512`). A branch for differences is made finer likewise
+(`train difference --branch`).
 
 python -m VesselSegmentationLib.finer_network TRAINED --output START
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from VesselSegmentationLib.difference_branch import DifferenceBranch
 from VesselSegmentationLib.dru_net import DruNet
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.small_commands import exit_code_of, parser_of
@@ -26,12 +28,18 @@ from VesselSegmentationLib.weights import load_network, save_network
 COARSE, FINE = 2, 4
 
 
-def finer(trained: DruNet) -> DruNet:
-    """The network with stride 4. Raises InputError unless it has stride 2, and other than 4 or 16 filters."""
-    if trained.stride != COARSE:
-        raise InputError(f"Only a DRU-Net of stride {COARSE} can be made finer; this one has {trained.stride}.")
+Network = DruNet | DifferenceBranch
+
+
+def finer(trained: Network) -> Network:
+    """The network or branch with stride 4.
+
+    Raises InputError unless it has stride 2, and a first block wider than the pixels that it takes then.
+    """
     shape = trained.shape
-    network = DruNet(shape.width, shape.in_channels, shape.out_channels, shape.upsampling_mode, FINE)
+    if shape.stride != COARSE:
+        raise InputError(f"Only a DRU-Net of stride {COARSE} can be made finer; this one has {shape.stride}.")
+    network = type(trained)(**{**trained.hyper_parameters(), "stride": FINE})  # type: ignore[arg-type]
     weights, wanted = trained.state_dict(), network.state_dict()
     if weights.keys() != wanted.keys():  # a block whose input is as wide as its output adds it as it is
         raise InputError(f"A DRU-Net of width {shape.width} cannot be made finer: its first block has other parts.")
@@ -55,8 +63,9 @@ def _repeated(tensor: Tensor, axis: int) -> Tensor:
 
 def make_finer(folder: Path, output: Path) -> None:
     """Write the start in `output`. Raises WeightsError or InputError for a network that it cannot be made of."""
-    trained, metadata = load_network(folder, "DruNet")
-    assert isinstance(trained, DruNet)
+    trained, metadata = load_network(folder)
+    if not isinstance(trained, Network):
+        raise InputError(f"{folder} holds a {metadata.network}, not a DRU-Net or a branch of one.")
     with torch.no_grad():
         network = finer(trained)
     new = dataclasses.replace(
@@ -71,7 +80,7 @@ def make_finer(folder: Path, output: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = parser_of("VesselSegmentationLib.finer_network", __doc__)
-    parser.add_argument("trained", type=Path, metavar="TRAINED", help="network folder, stride 2")
+    parser.add_argument("trained", type=Path, metavar="TRAINED", help="folder of a network or branch, stride 2")
     parser.add_argument("--output", type=Path, required=True, help="network folder to write")
     options = parser.parse_args(arguments)
 

@@ -110,6 +110,8 @@ class SegmentationTrainingSettings:
     """End after so many validations in a row that were no better than the best one; None: never."""
     start: str | None = None
     """Folder of a network to go on from (fine-tuning), which then says width and up-sampling; None: from scratch."""
+    branch: str | None = None
+    """Folder of a branch for differences to go on from; None: from scratch."""
     workers: int = 0
     """Processes that read frames ahead, for graphics cards; 0: read when needed."""
     tensorboard: bool = False

@@ -125,6 +125,9 @@ def test_a_branch_for_differences_is_trained_beside_a_network_and_used_with_it(p
     assert VesselSegmenter.from_folder(tmp_path).sees_differences
     metadata = load_network(output)[1]
     assert (metadata.version, metadata.training_data) == ("7", "32 frames of simulated patients")
+    words += ["--batch-size", 2, "--iterations", 1, "--branch"]
+    assert train(*words, output, "--output", tmp_path / "again") == 0
+    assert train(*words, tmp_path, "--output", tmp_path / "refused") == 2
 
 
 def test_a_pool_without_differences_trains_no_branch(
@@ -147,6 +150,8 @@ def test_matching_takes_one_pool(pool: Path, tmp_path: Path, capsys: pytest.Capt
         (["matching", "--recipe", "paper-lower"], "--recipe paper-lower is for segmentation"),
         (["matching", "--loss", "dice", "--workers", "1"], "--loss, --workers: for segmentation only"),
         (["matching", "--network-version", "2"], "--network-version: for segmentation only"),
+        (["segmentation", "--branch", "folder"], "--branch: for `train difference` only"),
+        (["difference", "--branch", "folder"], "There is no network in folder"),
         (["difference", "--recipe", "paper"], "--recipe: the branch for differences has one recipe"),
         (["difference", "--width", "8", "--epochs", "2"], "--width, --epochs: the branch for differences has"),
         (["segmentation", "--start", "folder", "--width", "8"], "leave --width and --stride out"),

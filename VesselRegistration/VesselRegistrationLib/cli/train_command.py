@@ -50,7 +50,7 @@ SEGMENTATION_CHANGES = (
 )
 SEGMENTATION_ONLY = (
     *("epochs", "field_of_view", "loss", "optimizer", "stride", "workers"),
-    *("validate_every", "validation_frames", "network_version"),
+    *("validate_every", "validation_frames", "network_version", "branch"),
 )
 NOT_OF_DIFFERENCE = ("images", "grid", "width", "stride", "field_of_view", "epochs")
 
@@ -108,6 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start", type=Path, metavar="DIR", help="go on from this network (fine-tuning); it says width and stride, too"
     )
+    parser.add_argument("--branch", type=Path, metavar="DIR", help="difference: go on from this branch")
     parser.add_argument(
         "--patience", type=int, metavar="N", help="end after N validations in a row without a better one"
     )
@@ -160,6 +161,8 @@ def _segmentation(options: argparse.Namespace, folder: Path, device: str) -> Non
         raise InputError(
             f"--recipe {options.recipe} is for matching; segmentation has {', '.join(SEGMENTATION_RECIPES)}."
         )
+    if options.branch:
+        raise InputError("--branch: for `train difference` only; leave out.")
     changes = _changes(options, SEGMENTATION_CHANGES, device)
     if options.network_version:
         changes["version"] = options.network_version
@@ -194,6 +197,7 @@ def _difference(options: argparse.Namespace, folder: Path, device: str) -> None:
     from VesselSegmentationLib.resources import segmentation_network_folder
     from VesselSegmentationLib.training import resolved
     from VesselSegmentationLib.training_settings import SegmentationTrainingSettings
+    from VesselSegmentationLib.weights import load_metadata
 
     given = [name for name in NOT_OF_DIFFERENCE if getattr(options, name)]
     if given or options.recipe != "recommended":
@@ -204,6 +208,9 @@ def _difference(options: argparse.Namespace, folder: Path, device: str) -> None:
     changes["start"] = str(options.start or segmentation_network_folder())
     if options.network_version:
         changes["version"] = options.network_version
+    if options.branch:
+        load_metadata(options.branch)  # what is none is refused before a pool is made
+        changes["branch"] = str(options.branch)
     settings = resolved(SegmentationTrainingSettings.preset("recommended", **changes))
     pools = [DifferencePool(pool) for pool in training_data.pools(options, folder, settings.side, True)]
     parts = [pool.split(training_data.HELD_OUT_SHARE) for pool in pools]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,21 @@ def test_training_learns_from_the_difference_and_saves_the_branch_alone(tmp_path
     assert metadata.hyper_parameters["network_sha256"] == sha256
     assert isinstance(load_network(output, branch_bundle.NAME)[0], DifferenceBranch)
     assert VesselSegmenter.from_folder(tmp_path).sees_differences
+    again = DifferenceTraining(
+        Changed(), Changed(4, 100), dataclasses.replace(settings, branch=str(output)), tmp_path / "again"
+    )
+    assert isinstance(again.network, GuidedDruNet)
+    saved = load_network(output, branch_bundle.NAME)[0].state_dict()
+    torch.testing.assert_close(dict(again.network.branch.state_dict()), dict(saved))
+
+
+def test_a_branch_of_another_size_is_not_gone_on_with(tmp_path: Path) -> None:
+    saved_network(tmp_path)
+    other = DifferenceBranch(3, 6, 1)
+    save_network(other, tmp_path / "other", NetworkMetadata(branch_bundle.NAME, other.hyper_parameters()))
+    settings = SegmentationTrainingSettings(start=str(tmp_path), branch=str(tmp_path / "other"), iterations=1)
+    with pytest.raises(InputError, match=r"is a branch of .* \(3, 6, 1\), and .* is asked for"):
+        DifferenceTraining(Changed(), Changed(4, 100), settings, tmp_path / "out")
 
 
 def test_a_branch_needs_a_network_to_be_trained_beside(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, interpolate, pixel_shuffle
 
 from VesselSegmentationLib.attention import attention_map
+from VesselSegmentationLib.branch_bundle import NAME
+from VesselSegmentationLib.difference_branch import DifferenceBranch
 from VesselSegmentationLib.dru_net import DruNet
 from VesselSegmentationLib.dru_net_shape import side_of
 from VesselSegmentationLib.errors import InputError
@@ -50,6 +52,24 @@ def test_the_command_writes_a_bundle_that_looks_at_512_pixels(
     assert document["network_data_format"]["inputs"]["image"]["spatial_shape"] == [512, 512]
     inference = json.loads((tmp_path / "start/configs/inference.json").read_text())
     assert inference["preprocessing"]["transforms"][0]["side"] == 512
+
+
+def test_a_branch_is_made_finer_likewise_and_gone_on_with(tmp_path: Path) -> None:
+    """Its maps stay what they were; what it adds to the logits is repeated."""
+    torch.manual_seed(5)
+    branch = DifferenceBranch(3, 6, stride=2, network_sha256="0" * 64).eval()
+    torch.nn.init.normal_(branch.head.conv.weight)
+    save_network(branch, tmp_path / "trained", NetworkMetadata(NAME, branch.hyper_parameters()), half=False)
+    assert main([str(tmp_path / "trained"), "--output", str(tmp_path / "start")]) == 0
+    after, _metadata = load_network(tmp_path / "start", NAME)
+    fine = torch.randn(1, 2, 128, 128)
+    with torch.no_grad():
+        maps, logits = branch(avg_pool2d(fine, 2))
+        finer_maps, finer_logits = after(fine)
+    for mine, theirs in zip(finer_maps, maps, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-2, atol=1e-3)
+    expected = interpolate(pixel_shuffle(logits, 2), scale_factor=2.0, mode="nearest")
+    torch.testing.assert_close(pixel_shuffle(finer_logits, 4), expected, rtol=1e-2, atol=1e-2)
 
 
 def test_frames_of_any_size_are_segmented_and_explained_with_it(tmp_path: Path) -> None:
