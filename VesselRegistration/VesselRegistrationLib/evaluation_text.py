@@ -19,7 +19,8 @@ def _vessels(settings: EvaluationSettings) -> str:
     """How the vessels are found, where not in each frame by itself; and how bodies move."""
     text = ""
     if settings.subtraction:
-        text += "The network is helped by a frame of the run from before contrast agent, where there is one. "
+        text += "The network is helped by a frame of the run from before contrast agent, where there is one; Grad-CAM "
+        text += "tells of the frame alone. "
     if settings.body_motion_mm:
         text += f"Before contrast agent the body lies up to {settings.body_motion_mm:g} mm elsewhere. "
     return text
