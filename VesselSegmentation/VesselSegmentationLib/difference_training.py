@@ -18,7 +18,7 @@ from VesselSegmentationLib.training_settings import SegmentationTrainingSettings
 from VesselSegmentationLib.weights import NetworkMetadata, load_metadata, load_network
 
 INPUTS = (
-    "X-ray frame as the network beside takes it, and its difference from one before contrast agent, 256 x 256, 0 where "
+    "X-ray frame as the network beside takes it, and its difference from one before contrast agent, {0} x {0}, 0 where "
     "nothing has changed (VesselSegmentationLib.frame_subtraction)"
 )
 
@@ -43,7 +43,7 @@ class DifferenceTraining(SegmentationTraining):
             network=NAME,
             hyper_parameters=self.network.branch.hyper_parameters(),
             description="Branch of a DRU-Net that sees what changed since contrast agent came.",
-            inputs=INPUTS,
+            inputs=INPUTS.format(self.settings.side),
             outputs=OUTPUTS,
         )
 

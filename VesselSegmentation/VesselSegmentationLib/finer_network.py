@@ -26,8 +26,6 @@ from VesselSegmentationLib.small_commands import exit_code_of, parser_of
 from VesselSegmentationLib.weights import load_network, save_network
 
 COARSE, FINE = 2, 4
-
-
 Network = DruNet | DifferenceBranch
 
 
@@ -71,6 +69,7 @@ def make_finer(folder: Path, output: Path) -> None:
     new = dataclasses.replace(
         metadata,
         hyper_parameters=network.hyper_parameters(),
+        inputs=metadata.inputs.replace("256 x 256", "512 x 512"),
         description=f"{metadata.description} Rearranged to stride {FINE}, to be trained on.",
         scores={},
     )

@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 NAME = "DruNet"
-INPUTS = "X-ray frame, 256 x 256, vessels dark, windowed and standardized (VesselSegmentationLib.intensity)"
+INPUTS = "X-ray frame, {0} x {0}, vessels dark, windowed and standardized (VesselSegmentationLib.intensity)"
 OUTPUTS = f"logit of vessel per pixel; its sigmoid is the probability, vessel from {THRESHOLD:g}"
 
 
@@ -145,7 +145,7 @@ class SegmentationTraining(EngineTraining[TrainingReport]):
             network=NAME,
             hyper_parameters=self.network.hyper_parameters(),
             description=f"DRU-Net (Li et al. 2021, section II-B), {_seen(self.settings.field_of_view)}.",
-            inputs=INPUTS,
+            inputs=INPUTS.format(self.network.shape.side),
             outputs=OUTPUTS,
         )
 

@@ -89,7 +89,7 @@ def pools(
 ) -> list[Path]:
     """The pools given, the one made before, or a new one, for a network that looks at pictures of that side.
 
-    Raises InputError for a pool of coarser pictures than a network with fine edges needs.
+    Raises InputError for a pool of other pictures than a network with fine edges looks at.
     """
     from VesselSegmentationLib.distributed import is_first, wait_for_all
 
@@ -101,11 +101,11 @@ def pools(
         generate_pool(found[0], *count, size=side, has_differences=has_differences)
     wait_for_all()
     for pool in found if side > NETWORK_SIDE else ():
-        _refuse_coarser(pool, side)
+        _refuse_other_size(pool, side)
     return found
 
 
-def _refuse_coarser(pool: Path, side: int) -> None:
+def _refuse_other_size(pool: Path, side: int) -> None:
     from VesselSegmentationLib.datasets import PoolDataset
 
     rows, columns = PoolDataset(pool).frames.shape[1:]

@@ -18,6 +18,7 @@ from VesselSegmentationLib.dru_net_shape import side_of
 from VesselSegmentationLib.errors import InputError
 from VesselSegmentationLib.finer_network import finer, main
 from VesselSegmentationLib.segmenter import VesselSegmenter
+from VesselSegmentationLib.training import INPUTS
 from VesselSegmentationLib.weights import NetworkMetadata, load_network, save_network
 
 
@@ -43,12 +44,14 @@ def test_the_command_writes_a_bundle_that_looks_at_512_pixels(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = trained()
-    save_network(source, tmp_path / "trained", NetworkMetadata("DruNet", source.hyper_parameters(), scores={"dsc": 1}))
+    words = NetworkMetadata("DruNet", source.hyper_parameters(), inputs=INPUTS.format(256), scores={"dsc": 1})
+    save_network(source, tmp_path / "trained", words)
     assert main([str(tmp_path / "trained"), "--output", str(tmp_path / "start")]) == 0
     assert "stride 4" in capsys.readouterr().out
     network, metadata = load_network(tmp_path / "start")
     assert (side_of(network), metadata.scores) == (512, {})
     document = json.loads((tmp_path / "start/configs/metadata.json").read_text())
+    assert "512 x 512" in document["image_classes"]
     assert document["network_data_format"]["inputs"]["image"]["spatial_shape"] == [512, 512]
     inference = json.loads((tmp_path / "start/configs/inference.json").read_text())
     assert inference["preprocessing"]["transforms"][0]["side"] == 512
