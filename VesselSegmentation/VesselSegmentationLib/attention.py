@@ -30,6 +30,11 @@ class _ForegroundLogits(nn.Module):
         return torch.relu(self.network(frames))
 
 
+def _begin_here(_layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """Gradients are wanted of what the layer gives and go no further back: half the time, and half the memory."""
+    return tuple(one.detach().requires_grad_() for one in inputs)
+
+
 def _share_of_largest(attention: torch.Tensor) -> torch.Tensor:
     return attention / attention.max().clamp_min(torch.finfo(attention.dtype).tiny)
 
@@ -59,9 +64,10 @@ def attention_map(network: nn.Module, frame: ArrayLike, layer: str | None = None
         raise InputError(f"The network has no layer {layer!r}; choose for example one of {', '.join(blocks[:10])}.")
     picture = np.asarray(frame)
     grid = NetworkGrid.of(picture, side_of(network))
-    own = copy.deepcopy(network).eval()  # MONAI leaves its hooks and gradients behind
+    own = copy.deepcopy(network).eval().requires_grad_(False)  # MONAI leaves its hooks and gradients behind
+    own.get_submodule(layer).register_forward_pre_hook(_begin_here)
     explain = GradCAM(_ForegroundLogits(own), f"network.{layer}", postprocessing=_share_of_largest)
-    tensor = torch.from_numpy(grid.to_network(picture))[None, None].requires_grad_()
+    tensor = torch.from_numpy(grid.to_network(picture))[None, None]
     with torch.enable_grad():
         attention = explain(tensor, class_idx=0)
     return np.clip(grid.to_frame(torch.as_tensor(attention)[0, 0].detach().numpy()), 0, 1)
