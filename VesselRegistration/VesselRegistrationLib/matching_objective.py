@@ -162,9 +162,9 @@ class MatchObjective:
             for axis in (0, 1)
         )
         x, y = (np.clip(place, 0, last - 1e-3) for place in (column, row))
-        first_x, first_y = x.astype(np.int32), y.astype(np.int32)
+        first_x, first_y = np.floor(x), np.floor(y)
         part_x, part_y = x - first_x, y - first_y
-        index = first_y * self._width + first_x + self._offset
+        index = first_y.astype(np.int32) * self._width + first_x.astype(np.int32) + self._offset
         pixels = self._pixels
         one, right, below = pixels.take(index), pixels.take(index + 1), pixels.take(index + self._width)
         across, down = right - one, below - one
