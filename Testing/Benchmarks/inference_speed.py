@@ -99,8 +99,9 @@ def print_networks(segmenters: dict[str, Any], clock: Stopwatch) -> list[str]:
     """The network alone. Returns the names of those that differ from the plain one."""
     import torch
 
-    plain = next(iter(segmenters.values())).network
-    picture = np.random.default_rng(0).normal(size=(256, 256)).astype(np.float32)
+    first = next(iter(segmenters.values()))
+    plain, side = first.network, first.side
+    picture = np.random.default_rng(0).normal(size=(side, side)).astype(np.float32)
     tensor = torch.from_numpy(picture)[None, None]
 
     def as_it_comes() -> Any:
@@ -111,7 +112,7 @@ def print_networks(segmenters: dict[str, Any], clock: Stopwatch) -> list[str]:
     for name, segmenter in segmenters.items():
         calls[name] = lambda segmenter=segmenter: segmenter.network_probability(picture)
     medians, expected, wrong = clock.medians(calls), as_it_comes(), []
-    print_row("network, 256 x 256", "ms", "times faster", "largest difference of a probability")
+    print_row(f"network, {side} x {side}", "ms", "times faster", "largest difference of a probability")
     print_row(*["---"] * 4)
     for name, call in calls.items():
         difference = float(np.abs(call() - expected).max())
@@ -127,6 +128,7 @@ def print_frames(segmenters: dict[str, Any], runs: dict[int, Any], clock: Stopwa
     from VesselRegistrationLib.xray_reading import read_xray_run
     from VesselSegmentationLib.preprocessing import NetworkGrid
 
+    network_side = next(iter(segmenters.values())).side
     print()
     print_row("frame", "read, ms", "to network, ms", "from network, ms", *(f"whole, {name}, ms" for name in segmenters))
     print_row(*["---"] * (4 + len(segmenters)))
@@ -134,7 +136,8 @@ def print_frames(segmenters: dict[str, Any], runs: dict[int, Any], clock: Stopwa
         for side, case in runs.items():
             write_case(case, Path(folder) / f"{side}")
             path = Path(folder) / f"{side}" / "run.dcm"
-            frames, grid, probability = read_xray_run(path).frames, NetworkGrid(side, side), np.zeros((256, 256), "f")
+            frames, grid = read_xray_run(path).frames, NetworkGrid(side, side, network_side)
+            probability = np.zeros((network_side, network_side), "f")
             calls: dict[str, Callable[[], Any]] = {
                 "read": lambda path=path: read_xray_run(path).frames,
                 "to": lambda grid=grid, frames=frames: [grid.to_network(frame) for frame in frames],
