@@ -1,16 +1,18 @@
 """The mean of the weights of several trainings of one network, which often does better than each of them.
 
-    python -m VesselSegmentationLib.averaging TRAINED TRAINED ... --pool POOL --output MEAN
+    python -m VesselSegmentationLib.averaging TRAINED TRAINED ... [--shares 3 1] --pool POOL --output MEAN
 
 Trainings that went on from the same weights lie in one valley of the loss, and their mean further inside it (Wortsman
 et al., Model soups, ICML 2022). Trainings from different beginnings must not be averaged: their filters have nothing in
-common. The folder that comes out is like a trained one; report.json names what it is the mean of. With the last
-training's pool its held-out patients are scored.
+common. A network and what was trained on from it have a mean, too: with `--shares` it lies nearer to one of them
+(Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022). The folder that comes out is like a trained one;
+report.json names what it is the mean of. With the last training's pool its held-out patients are scored.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,20 +32,26 @@ from VesselSegmentationLib.weights import NetworkMetadata, load_network, save_ne
 
 
 def average_networks(
-    folders: Sequence[Path | str], output: Path | str, version: str | None = None, pool: Path | str | None = None
+    folders: Sequence[Path | str],
+    output: Path | str,
+    version: str | None = None,
+    pool: Path | str | None = None,
+    shares: Sequence[float] | None = None,
 ) -> NetworkMetadata:
-    """Write the mean network of `folders` to `output`; returns its metadata.
+    """Write the mean network of `folders` to `output`; returns its metadata, which is the first one's but for scores.
 
     Args:
         version: of the mean; None takes the first one's.
         pool: the mean is scored on the patients that training with it holds out. None: without scores, since those of
             the parts are not the mean's.
+        shares: how much each network counts, positive numbers; None: all alike.
 
-    Raises InputError for fewer than two folders and for
-    networks that differ, WeightsError for a folder without a usable network, OutputError when nothing can be written.
+    Raises InputError for fewer than two folders, shares that do not fit them and networks that differ, WeightsError for
+    a folder without a usable network, OutputError when nothing can be written.
     """
     if len(folders) < 2:
         raise InputError(f"A mean needs at least two trained networks, not {len(folders)}.")
+    parts_of_one = _checked(shares, len(folders))
     loaded = [load_network(folder) for folder in folders]
     mean, first = loaded[0]
     for folder, (_, other) in zip(folders, loaded, strict=True):
@@ -53,19 +61,21 @@ def average_networks(
                 f"{dict(first.hyper_parameters)}: only networks that are alike have a mean."
             )
     states = [network.state_dict() for network, _ in loaded]
-    mean.load_state_dict({name: _mean([state[name] for state in states]) for name in states[0]})
+    mean.load_state_dict({name: _mean([state[name] for state in states], parts_of_one) for name in states[0]})
     names = ", ".join(Path(folder).name for folder in folders)
+    weighed = "" if shares is None else " by shares of " + ", ".join(f"{share:g}" for share in shares)
     data = "; ".join(dict.fromkeys(part.training_data for _, part in loaded))
     metadata = replace(
         first,
         version=version or first.version,
         changelog={},
         scores={} if pool is None else {"validation": _scores(mean, pool)},
-        training_data=f"{data} (mean of the weights of {names})",
+        training_data=f"{data} (mean of the weights of {names}{weighed})",
     )
     saved = save_network(mean, output, metadata, half=first.precision == "float16")
     parts: list[dict[str, object]] = [
-        {"name": Path(folder).name, "sha256": part.sha256} for folder, (_, part) in zip(folders, loaded, strict=True)
+        {"name": Path(folder).name, "share": round(share, 4), "sha256": part.sha256}
+        for folder, share, (_, part) in zip(folders, parts_of_one, loaded, strict=True)
     ]
     reports = [_report(Path(folder)) for folder in folders]
     for part, report in zip(parts, reports, strict=True):
@@ -80,11 +90,23 @@ def _scores(network: torch.nn.Module, pool: Path | str) -> dict[str, Any]:
     return summarize(evaluate(network, held_out)).as_dict()
 
 
-def _mean(values: Sequence[torch.Tensor]) -> torch.Tensor:
+def _checked(shares: Sequence[float] | None, count: int) -> list[float]:
+    """Shares of `count` networks that add up to 1."""
+    given = [1.0] * count if shares is None else list(shares)
+    if len(given) != count:
+        raise InputError(f"{len(given)} shares for {count} networks: give one of each.")
+    for share in given:
+        if not (math.isfinite(share) and share > 0):
+            raise InputError(f"The share {share:g} must be a positive number.")
+    return [share / sum(given) for share in given]
+
+
+def _mean(values: Sequence[torch.Tensor], shares: Sequence[float]) -> torch.Tensor:
     """In double precision; counts are the first one's."""
     if not values[0].is_floating_point():
         return values[0]
-    return torch.stack([value.double() for value in values]).mean(dim=0).to(values[0].dtype)
+    weighed = [share * value.double() for share, value in zip(shares, values, strict=True)]
+    return torch.stack(weighed).sum(dim=0).to(values[0].dtype)
 
 
 def _report(folder: Path) -> dict[str, object]:
@@ -106,13 +128,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = parser_of("VesselSegmentationLib.averaging", __doc__)
     parser.add_argument("trained", type=Path, nargs="+", metavar="TRAINED", help="network folders")
+    parser.add_argument("--shares", type=float, nargs="+", metavar="N", help="of each network (default: all alike)")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the mean is written")
     parser.add_argument("--version", help="of the mean (default: that of the first network)")
     parser.add_argument("--pool", type=Path, metavar="DIR", help="score the mean on this pool's held-out patients")
     options = parser.parse_args(arguments)
 
     def work() -> str:
-        metadata = average_networks(options.trained, options.output, options.version, options.pool)
+        metadata = average_networks(options.trained, options.output, options.version, options.pool, options.shares)
         return f"The mean of {len(options.trained)} networks is in {options.output} (SHA-256 {metadata.sha256[:12]})."
 
     return exit_code_of("averaging", work)

@@ -28,6 +28,9 @@ from VesselSegmentationLib.errors import InputError
 
 Sample = tuple[NDArray[np.uint8], NDArray[np.generic]]
 
+HELD_OUT_SHARE = 0.08
+"""Of the patients, who are validated on where none are named."""
+
 
 class SegmentationDataset(Protocol):
     """What a training needs of its data."""
@@ -83,7 +86,7 @@ class PoolDataset:
         """The frames of some patients only. Split by patient: frames of one patient resemble each other."""
         return type(self)(self.folder, self.indices[np.isin(self.patients[self.indices], patients)])
 
-    def split(self, held_out_share: float = 0.1) -> tuple[PoolDataset, PoolDataset]:
+    def split(self, held_out_share: float = HELD_OUT_SHARE) -> tuple[PoolDataset, PoolDataset]:
         """(rest, held out): the last patients in number order, at least one, are held out."""
         rest, held_out = _split_patients(self.patients[self.indices], held_out_share, self.folder)
         return self.of_patients(rest), self.of_patients(held_out)
@@ -200,7 +203,7 @@ class FolderDataset:
     def __len__(self) -> int:
         return len(self._frames)
 
-    def split(self, held_out_share: float = 0.1) -> tuple[FolderDataset, FolderDataset]:
+    def split(self, held_out_share: float = HELD_OUT_SHARE) -> tuple[FolderDataset, FolderDataset]:
         """(rest, held out), by patient: the last patients in order, at least one, are held out."""
         rest, held_out = _split_patients(self.patients, held_out_share, self.folder)
         return self.of_patients(rest), self.of_patients(held_out)

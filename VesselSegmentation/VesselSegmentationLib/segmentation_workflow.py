@@ -26,8 +26,6 @@ from VesselSegmentationLib.training import SegmentationTraining, resolved
 from VesselSegmentationLib.training_settings import SegmentationTrainingSettings
 from VesselSegmentationLib.weights import load_network
 
-HELD_OUT_SHARE = 0.08
-"""Of the patients, who are validated on."""
 SCORES_FILE = "metrics.json"
 
 Item = dict[str, Any]
@@ -161,5 +159,5 @@ def training(
     else:
         data = FolderDataset(dataset_dir, all_settings.side)
         data.check()
-    rest, held_out = data.split(HELD_OUT_SHARE)
+    rest, held_out = data.split()
     return SegmentationTraining(rest, held_out, all_settings, Path(output_dir))

@@ -213,7 +213,7 @@ def _difference(options: argparse.Namespace, folder: Path, device: str) -> None:
         changes["branch"] = str(options.branch)
     settings = resolved(SegmentationTrainingSettings.preset("recommended", **changes))
     pools = [DifferencePool(pool) for pool in training_data.pools(options, folder, settings.side, True)]
-    parts = [pool.split(training_data.HELD_OUT_SHARE) for pool in pools]
+    parts = [pool.split() for pool in pools]
     training, validation = (ConcatDataset[Any](part) for part in zip(*parts, strict=True))
     loop = DifferenceTraining(training, validation, settings, folder)  # type: ignore[arg-type]
     report = loop.train(_reporter(loop, lambda share: share), f"{sum(map(len, pools))} frames of simulated patients")
@@ -232,7 +232,7 @@ def _segmentation_data(
     training_data.refuse_without_images(options)
     if not options.images:
         pools = [PoolDataset(pool) for pool in training_data.pools(options, folder, settings.side)]
-        parts = [pool.split(training_data.HELD_OUT_SHARE) for pool in pools]
+        parts = [pool.split() for pool in pools]
         training, validation = (ConcatDataset[Any](part) for part in zip(*parts, strict=True))  # type: ignore[arg-type]
         return training, validation, None, f"{sum(map(len, pools))} frames of simulated patients"
     groups = training_data.parts_of(options, settings.field_of_view, settings.side)

@@ -13,8 +13,6 @@ from VesselSegmentationLib.preprocessing import NETWORK_SIDE
 if TYPE_CHECKING:
     from VesselSegmentationLib.datasets import FolderDataset
 
-HELD_OUT_SHARE = 0.08
-"""Of the patients, who are validated on where none are named."""
 SPLIT_FILE, POOL_INDEX = "split.json", "index.json"
 OPTIONS = ("table", "label", "validation_patients", "test_patients")
 
@@ -61,7 +59,7 @@ def parts_of(
     options: argparse.Namespace, field_of_view: str, side: int
 ) -> tuple[FolderDataset, FolderDataset, FolderDataset | None]:
     """(training, validation, test) frames of --images, each read once, for a network that looks at that side."""
-    from VesselSegmentationLib.datasets import FolderDataset, split_by_patient
+    from VesselSegmentationLib.datasets import HELD_OUT_SHARE, FolderDataset, split_by_patient
 
     data = FolderDataset(options.images, side, table=options.table, label=options.label)
     if field_of_view != "both" and any(data.views):
