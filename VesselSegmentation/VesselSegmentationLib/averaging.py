@@ -94,7 +94,7 @@ def _checked(shares: Sequence[float] | None, count: int) -> list[float]:
     """Shares of `count` networks that add up to 1."""
     given = [1.0] * count if shares is None else list(shares)
     if len(given) != count:
-        raise InputError(f"{len(given)} shares for {count} networks: give one of each.")
+        raise InputError(f"{count} networks need as many shares, not {len(given)}: give one of each.")
     for share in given:
         if not (math.isfinite(share) and share > 0):
             raise InputError(f"The share {share:g} must be a positive number.")

@@ -47,7 +47,8 @@ def test_shares_draw_the_mean_to_one_of_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shares", "words"), [((1.0,), "1 shares for 2"), ((1.0, 0.0), "share 0 "), ((1.0, float("nan")), "share nan")]
+    ("shares", "words"),
+    [((1.0,), "2 networks need as many shares, not 1"), ((1.0, 0.0), "share 0 "), ((1.0, float("nan")), "share nan")],
 )
 def test_shares_that_do_not_fit_are_named(tmp_path: Path, shares: tuple[float, ...], words: str) -> None:
     folders = [saved(tmp_path / "first", 0.25), saved(tmp_path / "second", 0.75)]
