@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 import torch
 from numpy.typing import NDArray
 
@@ -97,7 +96,6 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="also write the numbers here, as JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # of its filters, too, not the registration's alone
     matcher = AffineMatcher.from_folder(matching_network_folder())
     alone = MatchSettings(use_network=False)
     tuned_alone = dataclasses.replace(TUNED, use_network=False)

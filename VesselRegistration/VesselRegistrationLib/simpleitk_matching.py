@@ -8,6 +8,8 @@ Testing/Benchmarks/README.md lists.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +69,24 @@ def match_simpleitk(
 
     Raises InputError when either picture is empty.
     """
+    with _threads_of_filters(settings.threads):
+        return _matched(moving, fixed, settings)
+
+
+@contextmanager
+def _threads_of_filters(count: int) -> Iterator[None]:
+    """As many threads for the filters that a registration uses, too: they know no setting but the process's."""
+    import SimpleITK as sitk
+
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(count)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+
+
+def _matched(moving: NDArray[np.generic], fixed: NDArray[np.generic], settings: SimpleItkSettings) -> FloatArray:
     moving_image, fixed_image = (_image(picture, settings) for picture in (moving, fixed))
     center = np.array(np.nonzero(np.asarray(moving) > 0.5 * np.asarray(moving).max()))[::-1].mean(axis=1)
     best, least = None, math.inf

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from VesselRegistrationLib.affine import apply
 from VesselRegistrationLib.matching import warp_mask
@@ -31,6 +32,21 @@ def test_more_starts_find_a_shift_beyond_the_reach_of_one() -> None:
     points = np.argwhere(moving)[:, ::-1].astype(float)
     found = match_simpleitk(moving, warp_mask(moving, truth), SimpleItkSettings(starts=8))
     assert np.linalg.norm(apply(found, points) - apply(truth, points), axis=1).mean() < 1.5
+
+
+def test_filters_have_the_settings_threads_and_afterwards_those_they_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    had, seen = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads(), []
+
+    def read(picture: np.ndarray) -> sitk.Image:
+        seen.append(sitk.ProcessObject.GetGlobalDefaultNumberOfThreads())
+        raise InputError("enough")
+
+    monkeypatch.setattr(sitk, "GetImageFromArray", read)
+    for threads in (had + 1, had + 2):
+        with pytest.raises(InputError, match="enough"):
+            match_simpleitk(bent_vessel(), bent_vessel(), SimpleItkSettings(threads=threads))
+    assert seen == [had + 1, had + 2]
+    assert sitk.ProcessObject.GetGlobalDefaultNumberOfThreads() == had
 
 
 def test_an_empty_picture_and_unknown_settings_are_refused_in_words() -> None:
