@@ -3,18 +3,21 @@
     python -m VesselRegistrationLib.network_bundles TRAINED Resources/Models/VesselSegmentation --card CARD.md
 
 Weights are checked and copied byte for byte, so their SHA-256 stays; metadata and workflows are written anew, and
-report.json goes along. TRAINED and the bundle may be one folder, which then is brought up to date in place.
+report.json goes along, with the names of folders instead of where they lay on the computer that trained. TRAINED and
+the bundle may be one folder, which then is brought up to date in place.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import VesselRegistrationLib.matching_network  # noqa: F401  (registers the affine CNN)
 from VesselSegmentationLib.bundle_layout import CARD_FILE, WEIGHTS_FILE
-from VesselSegmentationLib.errors import InputError
+from VesselSegmentationLib.errors import InputError, WeightsError
 from VesselSegmentationLib.files import write_atomically
 from VesselSegmentationLib.small_commands import exit_code_of, parser_of
 from VesselSegmentationLib.training_engine import REPORT_FILE
@@ -25,19 +28,37 @@ def make_bundle(source: Path | str, target: Path | str, card: str | None = None)
     """Write the network of `source` as a bundle into `target`; returns its metadata.
 
     `card` is the text of the model card; None: the source's own, or a short one. Raises WeightsError for a folder
-    without a usable network, OutputError when `target` cannot be written.
+    without a usable network or with a report that cannot be read, OutputError when `target` cannot be written.
     """
     source, target = Path(source), Path(target)
     _network, metadata = load_network(source)
     own_card, report = source / CARD_FILE, source / REPORT_FILE
+    told = _report_without_places(report) if report.is_file() else None
     if card is None and own_card.is_file():
         card = own_card.read_text(encoding="utf-8")
     if card is None and source.resolve() != target.resolve():
         (target / CARD_FILE).unlink(missing_ok=True)  # that of the network before says nothing about this one
     write_bundle(target, metadata, (source / WEIGHTS_FILE).read_bytes(), card)
-    if report.is_file():
-        write_atomically(target / REPORT_FILE, report.read_bytes())
+    if told is not None:
+        write_atomically(target / REPORT_FILE, told)
     return metadata
+
+
+def _report_without_places(path: Path) -> bytes:
+    """What a report says, with the names of the folders whose absolute paths it gives."""
+
+    def named(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: named(value) for key, value in part.items()}
+        if isinstance(part, list):
+            return [named(value) for value in part]
+        return Path(part).name if isinstance(part, str) and Path(part).is_absolute() else part
+
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} cannot be read ({error}); take the report that the training wrote.") from error
+    return (json.dumps(named(report), indent=2) + "\n").encode()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -314,7 +314,7 @@ def test_a_folder_of_the_former_layout_is_read_and_becomes_a_bundle(
     after = load_metadata(shipped_folder)
     assert (after.sha256, after.outputs) == (before.sha256, "logits")
     assert (shipped_folder / "docs" / "README.md").read_text() == "# Card\n"
-    assert (shipped_folder / "report.json").read_text() == "{}"
+    assert json.loads((shipped_folder / "report.json").read_text()) == {}
     assert (old / "metadata.json").is_file()
     make_bundle(old, old)
     assert not (old / "metadata.json").exists()
@@ -340,6 +340,21 @@ def test_a_bundle_in_anothers_place_does_not_keep_its_card(segmentation: Path, m
     old = former_layout(segmentation, tmp_path / "old")
     make_bundle(old, matching)
     assert "DruNet" in (matching / "docs" / "README.md").read_text()
+
+
+def test_a_report_names_folders_and_not_where_they_lay(segmentation: Path, tmp_path: Path) -> None:
+    settings = {"start": str(tmp_path / "version-1"), "branch": "begun", "loss": "dice+ce", "minutes": 35.0}
+    (segmentation / "report.json").write_text(json.dumps({"mean_of": [{"settings": settings}]}))
+    make_bundle(segmentation, tmp_path / "bundle")
+    told = json.loads((tmp_path / "bundle" / "report.json").read_text())
+    assert told == {"mean_of": [{"settings": settings | {"start": "version-1"}}]}
+
+
+def test_a_report_that_cannot_be_read_leaves_nothing_behind(segmentation: Path, tmp_path: Path) -> None:
+    (segmentation / "report.json").write_text("{")
+    with pytest.raises(WeightsError, match=r"report\.json cannot be read .*take the report that the training wrote"):
+        make_bundle(segmentation, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_what_is_no_network_makes_no_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
