@@ -20,7 +20,7 @@ from VesselRegistrationLib.pose.geometry_uncertainty import GeometryUncertainty
 from VesselRegistrationLib.pose.residuals import NormalEquations
 from VesselRegistrationLib.pose.rigid import stepped
 
-OWN_TURN_DEG = 0.3
+OWN_TURN_DEG = 0.15
 OWN_SHIFT_MM = (1.5, 1.5, 3.0)
 """Standard deviations, about and along L, P and S, of what breath and heart do: they move vessels along the body."""
 TAIL = 4.0
