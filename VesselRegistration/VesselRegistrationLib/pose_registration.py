@@ -30,7 +30,7 @@ from VesselRegistrationLib.pose.estimation import (
 from VesselRegistrationLib.pose.metrics import projection_distances_mm
 from VesselRegistrationLib.pose.refusal import LARGEST_OWN_SHIFT_MM, trust
 from VesselRegistrationLib.pose.rigid import shifted
-from VesselRegistrationLib.projection import project_model, silhouette, transform_points
+from VesselRegistrationLib.projection import Projection, project_model, silhouette, transform_points
 from VesselRegistrationLib.registration import FrameRegistration, Status
 from VesselRegistrationLib.xray_run import XRayRun, carry_pose, table_shift_lps
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
@@ -121,12 +121,14 @@ def register_run(
     ]
     followed = (lambda done, _: progress(run.frame_count + done, total)) if progress else None
     estimates = follow_run(model, views, start, options, followed)
-    return [
-        _result(
-            model, place, view, probability, estimate, carry_pose(start, NO_SHIFT, view.table_shift_lps), roi, options
-        )
-        for place, view, probability, estimate in zip(places, views, probabilities, estimates, strict=True)
-    ]
+    results: list[FrameRegistration] = []
+    for place, view, probability, estimate in zip(places, views, probabilities, estimates, strict=True):
+        begun = carry_pose(start, NO_SHIFT, view.table_shift_lps)
+        last = results[-1] if results else None
+        is_still = last is not None and last.c_arm == view.c_arm and np.array_equal(last.model_to_isocenter, begun)
+        projection = last.projection if last is not None and is_still else None
+        results.append(_result(model, place, view, probability, estimate, begun, roi, options, projection))
+    return results
 
 
 def _table_shift(first: XRayRun, first_frame: int, run: XRayRun, frame: int) -> FloatArray:
@@ -239,7 +241,9 @@ def _result(
     start: FloatArray,
     roi: RegionOfInterest | None,
     options: PoseSettings,
+    projection: Projection | None = None,
 ) -> FrameRegistration:
+    """`projection` is that of the model at the start; None: it is made."""
     run, frame = place
     region = (roi or RegionOfInterest(0, 0, run.columns, run.rows)).checked(run.rows, run.columns)
     pose = pose_in_view(estimate, view)
@@ -250,7 +254,7 @@ def _result(
         image=run.frames[frame],
         c_arm=view.c_arm,
         model_to_isocenter=start,
-        projection=project_model(model.model, view.c_arm, start),
+        projection=project_model(model.model, view.c_arm, start) if projection is None else projection,
         roi=region,
         probability=probability,
         threshold=options.threshold,
