@@ -15,10 +15,12 @@ and how many of these are more than 3 mm off. Seeds are test seeds, on which no 
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does
 import numpy as np
 from numpy.typing import NDArray
 

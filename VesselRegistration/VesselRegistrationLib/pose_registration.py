@@ -35,7 +35,7 @@ from VesselRegistrationLib.registration import FrameRegistration, Status
 from VesselRegistrationLib.xray_run import XRayRun, carry_pose, table_shift_lps
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
 from VesselSegmentationLib.metrics import overlap_metrics
-from VesselSegmentationLib.run_subtraction import Segment
+from VesselSegmentationLib.run_subtraction import Segment, each_segmented
 
 NO_SHIFT = np.zeros(3)
 
@@ -107,8 +107,8 @@ def register_run(
     options = settings or PoseSettings()
     places, total = [(run, frame) for frame in range(run.frame_count)], 2 * run.frame_count
     probabilities = []
-    for _, frame in places:
-        probabilities.append(segment(run.frames[frame]))
+    for probability in each_segmented(segment, run.frames):
+        probabilities.append(probability)
         if progress:
             progress(len(probabilities), total)
     try:

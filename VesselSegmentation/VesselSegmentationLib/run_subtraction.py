@@ -8,7 +8,9 @@ logits decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -87,7 +89,21 @@ class SubtractingSegmenter:
 
     def __call__(self, frame: Picture) -> NDArray[np.floating]:
         """Probability of vessel (rows, columns) of a frame of the run."""
-        change = self.change(frame)
+        return self._with(frame, self.change(frame))
+
+    def of_frames(self, frames: Sequence[Picture] | Picture) -> Iterator[NDArray[np.floating]]:
+        """The same of frames (F, rows, columns), in their order: while the network looks at one, the change of the next
+        is worked out on a second thread, which takes as long."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        with _thread_left_by_network(), ThreadPoolExecutor(1) as ahead:
+            changes = [ahead.submit(self.change, np.asarray(frame)) for frame in frames[:1]]
+            for index, frame in enumerate(frames):
+                change = changes.pop().result()
+                changes += [ahead.submit(self.change, np.asarray(after)) for after in frames[index + 1 : index + 2]]
+                yield self._with(np.asarray(frame), change)
+
+    def _with(self, frame: Picture, change: Subtraction | None) -> NDArray[np.floating]:
         if change is None:
             return self._alone(frame)
         if isinstance(self.segment, SeesDifferences) and self.segment.sees_differences:
@@ -107,6 +123,28 @@ class SubtractingSegmenter:
         if self.known is not None and np.array_equal(self.known[0], frame):
             return self.known[1]
         return self.segment(frame)
+
+
+@contextmanager
+def _thread_left_by_network() -> Iterator[None]:
+    """One thread less for torch, where it is used: its threads spin while they wait, and take the core from others."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before - 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def each_segmented(segment: Segment, frames: Sequence[Picture] | Picture) -> Iterator[NDArray[np.floating]]:
+    """Probabilities of vessel of frames (F, rows, columns) of one run, in their order."""
+    if isinstance(segment, SubtractingSegmenter):
+        return segment.of_frames(frames)
+    return (segment(np.asarray(frame)) for frame in frames)
 
 
 def with_earlier_frames(

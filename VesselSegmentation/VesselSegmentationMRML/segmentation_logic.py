@@ -139,7 +139,7 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
         subtract: bool = True,
     ) -> Any:
         """Segment here and now, for scripts: the application waits. torch and monai must be installed."""
-        from VesselSegmentationLib.run_subtraction import with_earlier_frames
+        from VesselSegmentationLib.run_subtraction import each_segmented, with_earlier_frames
         from VesselSegmentationLib.segmenter import VesselSegmenter
 
         frames = self._frames(volumeNode, allFrames)
@@ -149,7 +149,8 @@ class VesselSegmentationLogic(ScriptedLoadableModuleLogic):
         segment: Any = segmenter
         if subtract:
             segment = with_earlier_frames(segment, pixels, len(before))
-        masks = {frame: segment(picture) >= threshold for frame, picture in zip(frames, pixels[len(before) :])}
+        probabilities = each_segmented(segment, pixels[len(before) :])
+        masks = {frame: probability >= threshold for frame, probability in zip(frames, probabilities)}
         network = segmenter.metadata.sha256 if segmenter.metadata else ""
         tags = {"Threshold": f"{threshold:g}", "Network": network, "Device": device}
         return segment_nodes.storeMasks(volumeNode, masks, segmentationNode, tags)

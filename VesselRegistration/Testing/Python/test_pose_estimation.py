@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from VesselRegistrationLib.c_arm import CArm
+from VesselRegistrationLib.pose import cine
 from VesselRegistrationLib.pose.affine_and_pose import pose_affine, pose_from_affine
 from VesselRegistrationLib.pose.cine import follow_run
 from VesselRegistrationLib.pose.estimation import (
@@ -192,6 +193,45 @@ def test_a_run_is_followed_and_an_empty_frame_in_it_is_flagged_without_losing_th
 def test_a_run_without_vessels_is_refused_frame_by_frame() -> None:
     views = [PoseView(FRONT, np.zeros((192, 192), dtype=np.float32))] * 3
     assert all(estimate.is_refused for estimate in follow_run(tree(), views, np.eye(4), QUICK))
+
+
+def views_with(amounts: list[int]) -> list[PoseView]:
+    """Each with so many pixels of vessel."""
+    pictures = np.zeros((len(amounts), 192, 192), dtype=np.float32)
+    for picture, amount in zip(pictures, amounts, strict=True):
+        picture.flat[:amount] = 1
+    return [PoseView(FRONT, picture) for picture in pictures]
+
+
+def searched_amounts(monkeypatch: pytest.MonkeyPatch, amounts: list[int], solved: int | None) -> list[int]:
+    """Vessel in the frames that were searched when only the one with `solved` can be, in turn."""
+    searched: list[int] = []
+
+    def search(model, views, start, settings) -> PoseEstimate:
+        searched.append(int(views[0].probability.sum()))
+        found = dataclasses.replace(from_one_view(), status=Status.REGISTERED)
+        return found if searched[-1] == solved else without_good_fit(found)
+
+    def without_good_fit(found: PoseEstimate) -> PoseEstimate:
+        return dataclasses.replace(found, status=Status.REFUSED, reason="it cannot tell")
+
+    monkeypatch.setattr(cine, "estimate_pose", search)
+    monkeypatch.setattr(cine, "improve_pose", lambda *_: without_good_fit(from_one_view()))
+    seen: list[tuple[int, int]] = []
+    found = follow_run(tree(), views_with(amounts), np.eye(4), QUICK, lambda *done: seen.append(done))
+    assert [estimate.is_refused for estimate in found] == [amount != solved for amount in amounts]
+    assert all("it cannot tell" in estimate.reason for estimate in found if estimate.is_refused)
+    assert seen[-1] == (len(amounts), len(amounts))
+    return searched
+
+
+def test_where_contrast_fades_out_only_fuller_frames_are_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert searched_amounts(monkeypatch, [30, 40, 100, 50, 40, 70, 60], solved=100) == [100, 50, 70, 40]
+
+
+def test_of_a_run_that_cannot_be_solved_the_fullest_frames_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    amounts = [10, 90, 20, 80, 30, 70, 40, 60, 50]
+    assert searched_amounts(monkeypatch, amounts, solved=None) == [90, 80, 70, 60, 50, 40]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 from pathlib import Path
 from zlib import crc32
 
@@ -61,6 +64,17 @@ def test_the_start_is_projected_once_as_long_as_nothing_moves(case: SimulatedCas
     expected = project_model(case.model, last.c_arm, last.model_to_isocenter)
     np.testing.assert_array_equal(last.projection.silhouette, expected.silhouette)
     assert (last.projection.silhouette != results[0].projection.silhouette).any()
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "1"), ("3", "3")])
+def test_the_command_keeps_small_matrices_on_one_thread_unless_told_otherwise(given: str | None, expected: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    environment |= {"OPENBLAS_NUM_THREADS": given} if given else {}
+    code = (
+        "import sys, VesselRegistrationLib.cli, os; print(os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [expected, "False"]
 
 
 def test_the_benchmark_scores_each_frame_against_its_own_truth(case: SimulatedCase) -> None:

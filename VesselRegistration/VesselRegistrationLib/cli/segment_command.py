@@ -72,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Segment every frame and write."""
     from VesselRegistrationLib.registration_files import prepare_output_folder
+    from VesselSegmentationLib.run_subtraction import each_segmented
 
     if not 0 < options.threshold < 1:
         raise InputError(f"--threshold {options.threshold:g} must lie between 0 and 1.")
@@ -80,10 +81,12 @@ def run(options: argparse.Namespace) -> int:
     marker = _Marker(shared.load_segmenter(options, len(names)), options)
     folder = prepare_output_folder(options.output)
     segment = _of_run(options, marker)
+    of_run = each_segmented(segment, options.frames[options.earlier :]) if options.images is None else None
     shares: dict[str, float] = {}
     arrays: dict[str, list[NDArray[np.generic]]] = {}
     for name, frame in progress.each(_frames(options, names), len(names), "frame", "segment"):
-        results = _results(segment(frame), frame, marker, options)
+        probability = next(of_run) if of_run else segment(frame)
+        results = _results(probability, frame, marker, options)
         _write(name, frame, results, options, folder)
         shares[name] = round(float(results["masks"].mean()), 5)
         for kind, picture in results.items() if options.arrays else ():

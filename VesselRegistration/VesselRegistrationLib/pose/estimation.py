@@ -30,8 +30,8 @@ from VesselRegistrationLib.projection import transform_points
 from VesselRegistrationLib.registration import Status
 from VesselSegmentationLib.errors import InputError
 
-FOLLOWED_COARSE_CAPS_MM = (6.0, 5.0, 4.0, 3.0)
-FOLLOWED_CAPS_MM = (2.0, 1.5, 1.0)
+FOLLOWED_COARSE_CAPS_MM = (6.0, 4.0, 3.0)
+FOLLOWED_CAPS_MM = (2.0, 1.0)
 """Steps from one frame's pose to the next one's, with the model of few triangles first."""
 
 EXCESS_TOLD_MM = 0.7
@@ -148,7 +148,7 @@ def estimate_pose(
     evidence = [gather_evidence(view, options.threshold) for view in views]
     reason = unusable_view(evidence)
     if reason:
-        return _without_fit(start, reason)
+        return without_fit(start, reason)
     fit, rivals = _best_fit(model, evidence, start, options)
     return _judged(model, evidence, start, fit, options, rivals)
 
@@ -184,7 +184,7 @@ def improve_pose(
     evidence = [gather_evidence(view, options.threshold) for view in views]
     reason = unusable_view(evidence)
     if reason:
-        return _without_fit(start, reason)
+        return without_fit(start, reason)
     coarse, own = model.coarse or model, _unmoved(model, evidence, start)
     near = refine(coarse, evidence, start, np.zeros(6), own, options.prior, FOLLOWED_COARSE_CAPS_MM, hides=False)
     fit = refine(model, evidence, start, near.parameters, near.own, options.prior, FOLLOWED_CAPS_MM)
@@ -259,7 +259,8 @@ def _excess_warnings(excess_mm: FloatArray) -> tuple[str, ...]:
     return (f"The model's outline lies about {abs(most):.1f} mm {where} the vessels': {why}. The pose allows for it.",)
 
 
-def _without_fit(start: FloatArray, reason: str) -> PoseEstimate:
+def without_fit(start: FloatArray, reason: str) -> PoseEstimate:
+    """Refused, as nothing could be fitted."""
     nothing = float("nan")
     return PoseEstimate(start, Status.REFUSED, reason, nothing, nothing, nothing, None, None)
 

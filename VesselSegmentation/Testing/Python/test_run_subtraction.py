@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
 from VesselSegmentationLib import run_subtraction
 from VesselSegmentationLib.frame_subtraction import moved_onto, subtracted
-from VesselSegmentationLib.run_subtraction import FrameEvidence, SubtractingSegmenter, frames_before
+from VesselSegmentationLib.run_subtraction import FrameEvidence, SubtractingSegmenter, each_segmented, frames_before
 
 SIDE = 96
 VESSEL = (slice(20, 80), slice(30, 38))
@@ -108,6 +110,51 @@ def test_the_frame_that_told_which_others_have_no_contrast_is_not_segmented_by_i
     found = segment(filled())
     assert len(seen) == 1  # the difference
     np.testing.assert_array_equal(found, SubtractingSegmenter(dark_is_vessel, (background(),))(filled()))
+
+
+def test_frames_one_after_the_other_are_those_by_themselves() -> None:
+    frames = np.stack([background(), filled(), noisy(filled(), 4.0, 1), noisy(filled(), 4.0, 2)])
+    segment = SubtractingSegmenter(dark_is_vessel, (background(),))
+    together = list(each_segmented(segment, frames))
+    assert len(together) == len(frames)
+    for frame, probability in zip(frames, together, strict=True):
+        np.testing.assert_array_equal(probability, segment(frame))
+    np.testing.assert_array_equal(list(each_segmented(dark_is_vessel, frames))[1], dark_is_vessel(frames[1]))
+    assert list(each_segmented(segment, frames[:0])) == []
+
+
+def test_what_goes_wrong_ahead_is_told_and_a_stop_leaves_no_thread() -> None:
+    frames = np.stack([background(), filled(), filled()])
+    segment = SubtractingSegmenter(dark_is_vessel, (background(),))
+    results = each_segmented(segment, [frames[1], np.zeros((3, 4), np.uint8)])
+    next(results)
+    with pytest.raises(ValueError, match="could not be broadcast|shape"):
+        next(results)
+    threads = threading.active_count()
+    stopped = each_segmented(segment, frames)
+    next(stopped)
+    assert threading.active_count() == threads + 1
+    stopped.close()
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize(("before", "meanwhile"), [(1, 1), (2, 1), (3, 2)])
+def test_the_network_leaves_a_thread_for_what_is_worked_out_ahead(before: int, meanwhile: int) -> None:
+    import torch
+
+    threads, seen = torch.get_num_threads(), []
+
+    def watching(picture: np.ndarray) -> np.ndarray:
+        seen.append(torch.get_num_threads())
+        return dark_is_vessel(picture)
+
+    try:
+        torch.set_num_threads(before)
+        assert len(list(each_segmented(SubtractingSegmenter(watching, (background(),)), [filled()]))) == 1
+        assert set(seen) == {meanwhile}
+        assert torch.get_num_threads() == before
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_of_several_the_most_similar_is_taken_away() -> None:
