@@ -92,6 +92,18 @@ def difference(frame: Picture, other: Picture) -> float:
     return float(np.median(np.abs(apart)))
 
 
+def likeness(frame: Picture, other: Picture, left_out: NDArray[np.bool_]) -> float:
+    """Correlation of two frames' greys, -1 to 1, where nothing is `left_out`; 0 where one of them is blank there."""
+    from skimage.measure import block_reduce
+
+    size = (STEP_PX, STEP_PX)
+    kept = ~block_reduce(left_out, size, np.any)
+    greys = [block_reduce(picture.astype(np.float32), size, np.mean)[kept] for picture in (frame, other)]
+    if not kept.any() or min(float(np.ptp(part)) for part in greys) == 0:
+        return 0.0
+    return float(np.corrcoef(*greys)[0, 1])
+
+
 def moved_onto(mask: Picture, frame: Picture) -> Picture:
     """The mask moved by as much as the picture has moved since; as it is where that makes it no more alike.
 

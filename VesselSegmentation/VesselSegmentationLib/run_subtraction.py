@@ -17,7 +17,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from VesselSegmentationLib.frame_subtraction import Picture, Subtraction, difference, moved_onto, subtracted
+from VesselSegmentationLib.frame_subtraction import Picture, Subtraction, difference, likeness, moved_onto, subtracted
 from VesselSegmentationLib.fullest_frame import frames_to_try, fullest
 
 Segment = Callable[[Picture], NDArray[np.floating]]
@@ -28,6 +28,9 @@ FRAMES_LOOKED_AT = 4
 MOST_SHARED = 0.2
 """Of a frame's vessels, what may be marked in one that counts as without contrast. A network marks some bones and
 catheters in both; where contrast has begun to run it marks a quarter and more."""
+LEAST_ALIKE = 0.15
+"""Correlation with a frame, away from its vessels, of one that may be taken away from it: a blank frame has 0, as when
+X-rays came late. Of simulated runs the least alike have 0.34."""
 FRAME_WEIGHT, DIFFERENCE_WEIGHT, DARKENED_WEIGHT, CONSTANT = 0.67, 0.67, 1.76, 1.00
 """Of the logits of frame and difference, and of the share of contrast by which a pixel has darkened; fitted on
 simulated patients that no evaluation uses, by Testing/Benchmarks/subtraction_weights.py."""
@@ -75,7 +78,7 @@ class SubtractingSegmenter:
 
     @classmethod
     def of_run(cls, segment: Segment, frame: Picture, earlier: Iterable[Picture]) -> SubtractingSegmenter | None:
-        """With those of the earlier frames that show none of the frame's vessels; None when there is none."""
+        """With those of the earlier frames that show what the frame does but its vessels; None when there is none."""
         candidates = [picture for picture in earlier if picture.shape == frame.shape]
         if not candidates:
             return None
@@ -84,7 +87,8 @@ class SubtractingSegmenter:
         if not vessels.any():
             return None
         shared = MOST_SHARED * vessels.sum()
-        without = tuple(picture for picture in candidates if ((segment(picture) >= 0.5) & vessels).sum() <= shared)
+        alike = [picture for picture in candidates if likeness(frame, picture, vessels) >= LEAST_ALIKE]
+        without = tuple(picture for picture in alike if ((segment(picture) >= 0.5) & vessels).sum() <= shared)
         return cls(segment, without, (frame, probability)) if without else None
 
     def __call__(self, frame: Picture) -> NDArray[np.floating]:

@@ -88,6 +88,17 @@ def test_without_a_frame_to_subtract_there_is_no_help(earlier: list[np.ndarray])
     assert SubtractingSegmenter.of_run(dark_is_vessel, filled(), earlier) is None
 
 
+@pytest.mark.parametrize("grey", [0, 150, None])
+def test_a_frame_that_shows_nothing_of_the_scene_is_not_subtracted(grey: int | None) -> None:
+    noise = np.random.default_rng(3).integers(100, 200, (SIDE, SIDE)).astype(np.uint8)
+    blank = noise if grey is None else np.full((SIDE, SIDE), grey, np.uint8)
+    assert SubtractingSegmenter.of_run(dark_is_vessel, filled(), [blank]) is None
+    found = SubtractingSegmenter.of_run(dark_is_vessel, filled(), [blank, noisy(background(), 10.0, 4)])
+    assert found is not None
+    assert len(found.without_contrast) == 1
+    assert found.without_contrast[0] is not blank
+
+
 def test_without_vessels_nothing_is_subtracted() -> None:
     assert SubtractingSegmenter.of_run(lambda picture: np.zeros(picture.shape), filled(), [background()]) is None
 
