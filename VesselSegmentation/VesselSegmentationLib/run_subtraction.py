@@ -107,17 +107,17 @@ class SubtractingSegmenter:
                 changes += [ahead.submit(self.change, np.asarray(after)) for after in frames[index + 1 : index + 2]]
                 yield self._with(np.asarray(frame), change)
 
-    def _with(self, frame: Picture, change: Subtraction | None) -> NDArray[np.floating]:
-        if change is None:
-            return self._alone(frame)
+    def _with(self, frame: Picture, change: Subtraction) -> NDArray[np.floating]:
         if isinstance(self.segment, SeesDifferences) and self.segment.sees_differences:
             return self.segment.with_difference(frame, change.picture)
         return self.evidence(frame, change).probability()
 
-    def change(self, frame: Picture) -> Subtraction | None:
-        """What has changed in a frame of the run; None for one that is itself to be subtracted."""
-        mask = min(self.without_contrast, key=lambda picture: difference(frame, picture))
-        return None if np.array_equal(mask, frame) else subtracted(frame, moved_onto(mask, frame))
+    def change(self, frame: Picture) -> Subtraction:
+        """What has changed in a frame of the run; nothing in the only one without contrast agent."""
+        others = [picture for picture in self.without_contrast if not np.array_equal(picture, frame)]
+        if not others:
+            return subtracted(frame, frame)
+        return subtracted(frame, moved_onto(min(others, key=lambda picture: difference(frame, picture)), frame))
 
     def evidence(self, frame: Picture, change: Subtraction) -> FrameEvidence:
         """Of a frame of the run and what has changed in it."""

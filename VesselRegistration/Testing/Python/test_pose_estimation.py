@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from functools import cache
 
 import numpy as np
@@ -203,8 +204,10 @@ def views_with(amounts: list[int]) -> list[PoseView]:
     return [PoseView(FRONT, picture) for picture in pictures]
 
 
-def searched_amounts(monkeypatch: pytest.MonkeyPatch, amounts: list[int], solved: int | None) -> list[int]:
-    """Vessel in the frames that were searched when only the one with `solved` can be, in turn."""
+def followed_by_search(
+    monkeypatch: pytest.MonkeyPatch, amounts: list[int], solved: int | None
+) -> tuple[list[int], list[PoseEstimate]]:
+    """Vessel in the frames that were searched when only the one with `solved` can be, and what came of all."""
     searched: list[int] = []
 
     def search(model, views, start, settings) -> PoseEstimate:
@@ -219,19 +222,44 @@ def searched_amounts(monkeypatch: pytest.MonkeyPatch, amounts: list[int], solved
     monkeypatch.setattr(cine, "improve_pose", lambda *_: without_good_fit(from_one_view()))
     seen: list[tuple[int, int]] = []
     found = follow_run(tree(), views_with(amounts), np.eye(4), QUICK, lambda *done: seen.append(done))
-    assert [estimate.is_refused for estimate in found] == [amount != solved for amount in amounts]
-    assert all("it cannot tell" in estimate.reason for estimate in found if estimate.is_refused)
     assert seen[-1] == (len(amounts), len(amounts))
-    return searched
+    return searched, found
 
 
 def test_where_contrast_fades_out_only_fuller_frames_are_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert searched_amounts(monkeypatch, [30, 40, 100, 50, 40, 70, 60], solved=100) == [100, 50, 70, 40]
+    amounts = [15, 20, 100, 40, 25, 49, 45]
+    searched, found = followed_by_search(monkeypatch, amounts, solved=100)
+    assert searched[0] == 100
+    assert sorted(searched[1:]) == [20, 40, 49]  # both directions at once: 40 then 49, and 20
+    assert [estimate.is_refused for estimate in found] == [amount != 100 for amount in amounts]
+    assert all("it cannot tell" in estimate.reason for estimate in found if estimate.is_refused)
 
 
 def test_of_a_run_that_cannot_be_solved_the_fullest_frames_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     amounts = [10, 90, 20, 80, 30, 70, 40, 60, 50]
-    assert searched_amounts(monkeypatch, amounts, solved=None) == [90, 80, 70, 60, 50, 40]
+    searched, found = followed_by_search(monkeypatch, amounts, solved=None)
+    assert searched == [90, 80, 70, 60, 50, 40]
+    assert all(estimate.is_refused and "it cannot tell" in estimate.reason for estimate in found)
+
+
+def test_a_pose_that_no_other_full_frame_has_was_found_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    amounts = [30, 90, 60, 80, 55]
+    searched, found = followed_by_search(monkeypatch, amounts, solved=90)
+    assert all(estimate.is_refused for estimate in found)
+    assert "does not hold in others" in found[1].reason
+    assert [amount for amount in amounts if amount not in searched] == []
+
+
+def test_a_stop_while_a_run_is_followed_leaves_no_thread() -> None:
+    views, threads = [view_of(tree(), FRONT, true_pose())] * 5, threading.active_count()
+
+    def stopping(done: int, _: int) -> None:
+        if done > 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        follow_run(tree(), views, np.eye(4), QUICK, stopping)
+    assert threading.active_count() == threads
 
 
 @pytest.mark.parametrize(

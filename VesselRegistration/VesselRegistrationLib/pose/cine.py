@@ -1,16 +1,19 @@
 """A pose for every frame of a run: found once, then followed from frame to frame.
 
 The frame with most vessel is solved from the start, or the next fullest one that can be. From there the pose is
-followed forwards and backwards, each frame beginning where its neighbor ended. A frame that is refused, or jumps, is
-searched anew around the last good pose; if that fails too it stays refused, and the next frame begins at the last good
-pose. From there on only frames that show more vessel than those searched in vain are searched: where contrast fades
-out they would all be, one second each.
+followed forwards and backwards at once, each frame beginning where its neighbor ended. A frame that is refused, or
+jumps, is searched anew around the last good pose; if that fails too it stays refused, and the next frame begins at the
+last good pose. From there on only frames that show more vessel than those searched in vain are searched: where contrast
+fades out they would all be, one second each. Where hardly any frame can be followed, the first pose was a chance find,
+and the next fullest frame is solved instead.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 
 import numpy as np
 
@@ -18,12 +21,16 @@ from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.pose.estimation import PoseEstimate, PoseSettings, estimate_pose, improve_pose, without_fit
 from VesselRegistrationLib.pose.evidence import PoseView
 from VesselRegistrationLib.pose.pose_model import PoseModel
+from VesselRegistrationLib.registration import Status
 
-FOLLOWED_TURN_DEG = 2.0
+FOLLOWED_TURN_DEG = 0.5
 FOLLOWED_SHIFT_MM = 6.0
-"""Standard deviations of the change from one frame to the next: heart and breath."""
+"""Standard deviations of the change from one frame to the next: heart and breath shift, and hardly turn."""
 MOST_TRIED = 6
 """Where so many of the fullest frames cannot be solved from the start, the run cannot."""
+LEAST_FOLLOWED = 0.25
+"""Of the frames with half as much vessel as the one that was solved, what can be followed from a right pose; from one
+found by chance none or few can."""
 Progress = Callable[[int, int], None]
 """Called with frames done and frames in all; may raise to stop."""
 
@@ -37,38 +44,69 @@ def follow_run(
 ) -> list[PoseEstimate]:
     """The pose of each view (frames of one run, in order); `start` (4, 4) as in `estimate_pose`."""
     options = settings or PoseSettings()
-    near = dataclasses.replace(
-        options,
-        start_turn_deg=FOLLOWED_TURN_DEG,
-        start_shift_mm=FOLLOWED_SHIFT_MM,
-        turns=min(options.turns, 16),
-        candidates=min(options.candidates, 6),
-        refined=min(options.refined, 2),
-    )
     amounts = [float((np.asarray(view.probability) >= options.threshold).sum()) for view in views]
-    order = np.argsort(amounts)[::-1]
-    found: dict[int, PoseEstimate] = {}
-    for index in order[:MOST_TRIED]:
-        found[int(index)] = estimate_pose(model, [views[index]], start, options)
-        if progress:
-            progress(len(found), len(views))
-        if not found[int(index)].is_refused:
-            break
-    first = next((index for index, estimate in found.items() if not estimate.is_refused), None)
-    if first is None:
-        if progress:
-            progress(len(views), len(views))
-        reason = f"None of the {len(found)} frames that show most vessel could be solved. {found[int(order[0])].reason}"
-        return [found.get(index) or without_fit(start, reason) for index in range(len(views))]
-    for frames in (range(first + 1, len(views)), range(first - 1, -1, -1)):
-        last, in_vain = found[first], 0.0
+    run = _Run(model, views, options, amounts, progress or _unheard)
+    order = [int(index) for index in np.argsort(amounts)[::-1][:MOST_TRIED]]
+    tried: dict[int, PoseEstimate] = {}
+    for index in order:
+        tried[index] = estimate_pose(model, [views[index]], start, options)
+        run.progress(len(tried), len(views))
+        if tried[index].is_refused:
+            continue
+        found = run.followed_from(index, tried[index])
+        if run.is_followed(index, found):
+            return [found[frame] for frame in range(len(views))]
+        tried[index] = _by_chance(tried[index])
+    run.progress(len(views), len(views))
+    reason = f"None of the {len(tried)} frames that show most vessel could be solved. {tried[order[0]].reason}"
+    return [tried.get(index) or without_fit(start, reason) for index in range(len(views))]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """What is followed."""
+
+    model: PoseModel
+    views: Sequence[PoseView]
+    options: PoseSettings
+    amounts: Sequence[float]
+    """Pixels of vessel in each view."""
+    progress: Progress
+
+    def followed_from(self, first: int, estimate: PoseEstimate) -> dict[int, PoseEstimate]:
+        """The pose of each view, from the one that is known on."""
+        found = {first: estimate}
+        forwards = self._chain(range(first + 1, len(self.views)), estimate)
+        backwards = self._chain(range(first - 1, -1, -1), estimate)
+        with ThreadPoolExecutor(1) as beside:
+            for _ in zip_longest(range(first + 1, len(self.views)), range(first)):
+                other = beside.submit(next, backwards, None)
+                steps = [next(forwards, None), other.result()]
+                found.update(step for step in steps if step is not None)
+                self.progress(len(found), len(self.views))
+        return found
+
+    def _chain(self, frames: Sequence[int], estimate: PoseEstimate) -> Iterator[tuple[int, PoseEstimate]]:
+        near = dataclasses.replace(
+            self.options,
+            start_turn_deg=FOLLOWED_TURN_DEG,
+            start_shift_mm=FOLLOWED_SHIFT_MM,
+            turns=min(self.options.turns, 16),
+            candidates=min(self.options.candidates, 6),
+            refined=min(self.options.refined, 2),
+        )
+        last, in_vain = estimate.model_to_isocenter, 0.0
         for index in frames:
-            estimate = _followed(model, views[index], last.model_to_isocenter, near, amounts[index] > in_vain)
-            found[index] = estimate
-            last, in_vain = (last, max(in_vain, amounts[index])) if estimate.is_refused else (estimate, 0.0)
-            if progress:
-                progress(len(found), len(views))
-    return [found[index] for index in range(len(views))]
+            amount = self.amounts[index]
+            now = _followed(self.model, self.views[index], last, near, amount > in_vain)
+            last, in_vain = (last, max(in_vain, amount)) if now.is_refused else (now.model_to_isocenter, 0.0)
+            yield index, now
+
+    def is_followed(self, first: int, found: dict[int, PoseEstimate]) -> bool:
+        """Whether the pose of one view holds in enough of those in which it should, if there are any."""
+        enough = 0.5 * self.amounts[first]
+        others = [now for index, now in found.items() if index != first and self.amounts[index] >= enough]
+        return not others or sum(not now.is_refused for now in others) >= LEAST_FOLLOWED * len(others)
 
 
 def _followed(
@@ -79,3 +117,12 @@ def _followed(
     if estimate.quality is None or not estimate.is_refused or not is_searched:
         return estimate
     return estimate_pose(model, [view], last, near)
+
+
+def _by_chance(estimate: PoseEstimate) -> PoseEstimate:
+    reason = "The pose found in this frame does not hold in others of the run that show as much vessel."
+    return dataclasses.replace(estimate, status=Status.REFUSED, reason=reason)
+
+
+def _unheard(_done: int, _total: int) -> None:
+    """Progress that nobody follows."""

@@ -12,7 +12,7 @@ from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.pose.evidence import Evidence, PoseView, gather_evidence
 from VesselRegistrationLib.pose.information import information
 from VesselRegistrationLib.pose.middle_lines import drawn_to_middle_lines
-from VesselRegistrationLib.pose.outline import CAPS_MM, OutlineFit, drawn_to_outlines, refine
+from VesselRegistrationLib.pose.outline import CAPS_MM, Cover, OutlineFit, drawn_to_outlines, refine
 from VesselRegistrationLib.pose.own_motion import OwnMotions, body_shift, own_covariance
 from VesselRegistrationLib.pose.pose_model import PoseModel
 from VesselRegistrationLib.pose.prior import Prior
@@ -176,19 +176,37 @@ def _best_fit(
 
 
 def improve_pose(
-    model: PoseModel, views: Sequence[PoseView], start: FloatArray, settings: PoseSettings | None = None
+    model: PoseModel,
+    views: Sequence[PoseView],
+    start: FloatArray,
+    settings: PoseSettings | None = None,
+    evidence: Sequence[Evidence] | None = None,
 ) -> PoseEstimate:
-    """As `estimate_pose` from a start that is nearly right: no search, for the next frame of a run."""
+    """As `estimate_pose` from a start that is nearly right: no search, for the next frame of a run.
+
+    `evidence` is that of the views, where it has been gathered.
+    """
     options = settings or PoseSettings()
     start = _checked_start(start)
-    evidence = [gather_evidence(view, options.threshold) for view in views]
+    evidence = evidence or [gather_evidence(view, options.threshold) for view in views]
     reason = unusable_view(evidence)
     if reason:
         return without_fit(start, reason)
     coarse, own = model.coarse or model, _unmoved(model, evidence, start)
     near = refine(coarse, evidence, start, np.zeros(6), own, options.prior, FOLLOWED_COARSE_CAPS_MM, hides=False)
-    fit = refine(model, evidence, start, near.parameters, near.own, options.prior, FOLLOWED_CAPS_MM)
+    poses = _in_views(model, near, start)
+    covers = [
+        Cover.of(model, shifted(pose, view.table_shift_lps), view.c_arm)
+        for pose, view in zip(poses, evidence, strict=True)
+    ]
+    fit = refine(model, evidence, start, near.parameters, near.own, options.prior, FOLLOWED_CAPS_MM, covers=covers)
     return _judged(model, evidence, start, fit, options)
+
+
+def _in_views(model: PoseModel, fit: OutlineFit, start: FloatArray) -> list[FloatArray]:
+    """The pose (4, 4) in each view, at the table position for which shifts are 0."""
+    pivot = transform_points(start, model.pivot_lps[None])[0]
+    return [motion_matrix(motion, pivot) @ start for motion in fit.in_views]
 
 
 def _unmoved(model: PoseModel, views: Sequence[Evidence], start: FloatArray, poses: int = 1) -> OwnMotions:
@@ -212,7 +230,7 @@ def _judged(
     rivals: FloatArray | None = None,
 ) -> PoseEstimate:
     pivot = transform_points(start, model.pivot_lps[None])[0]
-    in_views = [motion_matrix(motion, pivot) @ start for motion in fit.in_views]
+    in_views = _in_views(model, fit, start)
     pivots = pivot + fit.in_views[:, 3:]
     tables = np.array([view.table_shift_lps for view in evidence])
     there = pose_uncertainties(fit.views, fit.residual_mm, options.prior, pivots + tables, fit.own)

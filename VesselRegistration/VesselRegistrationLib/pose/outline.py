@@ -39,6 +39,31 @@ NEAR_MM = 1.5
 
 
 @dataclass(frozen=True)
+class Cover:
+    """What the model covers of a picture at a pose, but for its rim: parts of its surface that lie there are hidden."""
+
+    pose: FloatArray
+    """(4, 4)."""
+    core: NDArray[np.bool_]
+    """(rows, columns)."""
+
+    @classmethod
+    def of(cls, model: PoseModel, pose: FloatArray, c_arm: CArm) -> Cover:
+        """Of all parts of the model."""
+        from scipy.ndimage import binary_erosion
+
+        covered = silhouette(transform_points(pose, model.model.points_lps), model.model.triangles, c_arm)
+        return cls(pose, np.asarray(binary_erosion(covered, np.ones((3, 3)), border_value=1)))
+
+    def hides(self, points_lps: FloatArray, c_arm: CArm) -> NDArray[np.bool_]:
+        """Which of the model's points (N, 3), in its own coordinates, are hidden; those outside the picture are as
+        what is at its border is."""
+        cells = np.rint(c_arm.project(transform_points(self.pose, points_lps))[:, :2]).astype(int)
+        cells = np.clip(cells, 0, (c_arm.columns - 1, c_arm.rows - 1))
+        return np.asarray(self.core[cells[:, 1], cells[:, 0]])
+
+
+@dataclass(frozen=True)
 class OutlineFit:
     """How a motion lays the model's outline on the vessels'."""
 
@@ -71,19 +96,20 @@ def refine(
     prior: Prior,
     caps_mm: Sequence[float] = CAPS_MM,
     hides: bool = True,
+    covers: Sequence[Cover] | None = None,
 ) -> OutlineFit:
-    """Improve one motion (6,) from `start` (4, 4) and the views' own ones; `hides` as in `rim_points`."""
+    """Improve one motion (6,) from `start` (4, 4) and the views' own ones; `hides` and `covers` as in `rim_points`."""
     excess = np.zeros(len(views))
     for cap in caps_mm:
         in_views = own.in_views(parameters[None])[0]
-        seen, _, excess = _equations(model, views, start, in_views, excess, cap, hides)
+        seen, _, excess = _equations(model, views, start, in_views, excess, cap, hides, covers)
         equations = own.joined(seen, data_variance(cap))
         prior.add_to(equations, parameters[None], cap)
         step = equations.step()
         own = own.after(seen, data_variance(cap), step)
         parameters = stepped(parameters[None], step)[0]
     in_views = own.believed().in_views(parameters[None])[0]
-    seen, shares, excess = _equations(model, views, start, in_views, excess, caps_mm[-1], hides)
+    seen, shares, excess = _equations(model, views, start, in_views, excess, caps_mm[-1], hides, covers)
     return OutlineFit(
         parameters=parameters,
         in_views=in_views,
@@ -125,28 +151,26 @@ def rim_edges(model: PoseModel, pose: FloatArray, source_lps: FloatArray) -> NDA
 
 
 def rim_points(
-    model: PoseModel, pose: FloatArray, c_arm: CArm, hides: bool = True
+    model: PoseModel, pose: FloatArray, c_arm: CArm, hides: bool = True, cover: Cover | None = None
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Grazed points (N, 3) inside the picture, LPS mm from the isocentre, and which of them (N,) make the outline.
 
-    All of them do where nothing `hides` anything, which is quicker and will do for a search.
+    All of them do where nothing `hides` anything, which is quicker and will do for a search. What hides is worked out
+    at the pose, or is the `cover` at one near by, for what is hidden hardly changes with a millimetre.
     """
-    from scipy.ndimage import binary_erosion
-
     edges = model.edges[rim_edges(model, pose, c_arm.source_lps())]
     ends = model.model.points_lps[edges]
-    rim = transform_points(pose, (ends[:, 0] + ends[:, 1]) / 2)
+    middles = (ends[:, 0] + ends[:, 1]) / 2
+    rim = transform_points(pose, middles)
     pixels = c_arm.project(rim)[:, :2]
     with np.errstate(invalid="ignore"):
         inside = np.all((pixels >= 1) & (pixels <= (c_arm.columns - 2, c_arm.rows - 2)), axis=1)
-    rim, pixels = rim[inside], pixels[inside]
-    chosen = spread_over(len(rim), RIM_POINTS)
+    visible = np.flatnonzero(inside)
+    chosen = visible[spread_over(len(visible), RIM_POINTS)]
     if not hides:
         return rim[chosen], np.ones(len(chosen), dtype=bool)
-    cells = np.rint(pixels[chosen]).astype(int)
-    covered = silhouette(transform_points(pose, model.model.points_lps), model.model.triangles, c_arm)
-    core = binary_erosion(covered, np.ones((3, 3)), border_value=1)
-    return rim[chosen], ~core[cells[:, 1], cells[:, 0]]
+    known = Cover.of(model, pose, c_arm) if cover is None else cover
+    return rim[chosen], ~known.hides(middles[chosen], c_arm)
 
 
 def _equations(
@@ -157,15 +181,17 @@ def _equations(
     excess_mm: FloatArray,
     cap_mm: float,
     hides: bool,
+    covers: Sequence[Cover] | None,
 ) -> tuple[list[NormalEquations], FloatArray, FloatArray]:
     """The equations of each view, moved by its part of (V, 6), (explained share, covered share, mean square in mm2) of
     each, and by how much the model's outline lies outside the vessels' in each, (V,) mm as `excess_mm` was before."""
     pivot = transform_points(start, model.pivot_lps[None])[0]
     equations, shares, wider = [], [], []
-    for view, parameters, excess in zip(views, in_views, excess_mm, strict=True):
+    known: Sequence[Cover | None] = covers or [None] * len(views)
+    for view, parameters, excess, cover in zip(views, in_views, excess_mm, known, strict=True):
         pose, moved_pivot = motion_matrix(parameters, pivot) @ start, pivot + parameters[3:]
         own = NormalEquations.zeros(1, 7)
-        rim, is_outline = rim_points(model, shifted(pose, view.table_shift_lps), view.c_arm, hides)
+        rim, is_outline = rim_points(model, shifted(pose, view.table_shift_lps), view.c_arm, hides, cover)
         if np.count_nonzero(is_outline) < 10:
             equations.append(NormalEquations.zeros(1))
             equations[-1].cost += (1 + MODEL_WEIGHT) * cap_mm

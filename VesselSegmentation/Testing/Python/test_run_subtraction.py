@@ -103,9 +103,11 @@ def test_without_vessels_nothing_is_subtracted() -> None:
     assert SubtractingSegmenter.of_run(lambda picture: np.zeros(picture.shape), filled(), [background()]) is None
 
 
-def test_the_frame_that_is_subtracted_is_seen_as_it_is() -> None:
-    segment = SubtractingSegmenter(dark_is_vessel, (background(),))
-    np.testing.assert_array_equal(segment(background()), dark_is_vessel(background()))
+def test_nothing_is_vessel_in_the_frame_without_contrast_agent() -> None:
+    assert (dark_is_vessel(background()) >= 0.5).any()
+    assert SubtractingSegmenter(dark_is_vessel, (background(),))(background()).max() < 0.5
+    again = noisy(background(), 4.0, 7)
+    assert (SubtractingSegmenter(dark_is_vessel, (background(), again))(background()) >= 0.5)[BONE].mean() < 0.5
 
 
 def test_the_frame_that_told_which_others_have_no_contrast_is_not_segmented_by_itself_again() -> None:
