@@ -57,17 +57,19 @@ class Subtraction:
 
 def subtracted(frame: Picture, mask: Picture) -> Subtraction:
     """What has changed in a frame since the mask, of the same shape and number of bits."""
-    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
     change = _logarithm(frame, mask) - _logarithm(mask, mask)
     scale = max(frame.shape) / 512
-    smooth, steady = (gaussian_filter(change, blur * scale) for blur in (SMOOTH_OF_512_PX, LEAST_BLUR_OF_512_PX))
+    steady = gaussian_filter(change, LEAST_BLUR_OF_512_PX * scale)
+    rows = gaussian_filter1d(change, SMOOTH_OF_512_PX * scale, axis=0)[::2]
+    smooth = gaussian_filter1d(rows, SMOOTH_OF_512_PX * scale, axis=1)[:, ::2]
     for blur in BLURS_OF_512_PX:
-        seen = gaussian_filter(change, blur * scale)
+        seen = steady if blur == LEAST_BLUR_OF_512_PX else gaussian_filter(change, blur * scale)
         measured = seen if blur >= LEAST_BLUR_OF_512_PX else steady
         darkest, unchanged = np.percentile(measured[::2, ::2], (1, UNCHANGED)).astype(np.float32)
         depth = MARGIN * max(LEAST_DEPTH, float(unchanged - darkest))
-        if _noise(seen - smooth) <= MOST_NOISE * depth:
+        if _noise(seen[::2, ::2] - smooth) <= MOST_NOISE * depth:
             break
     greys = np.clip(LEVEL * (1 + (seen - unchanged) / depth), 0, 1)
     darkened = np.clip((unchanged - measured) / depth, 0, 1)
@@ -81,7 +83,7 @@ def network_values(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _noise(rough: NDArray[np.float32]) -> float:
     """Standard deviation of most of what changed, whatever the rest does."""
-    size = np.abs(rough[::2, ::2])
+    size = np.abs(rough)
     size = size[size > NO_CHANGE]
     return 1.4826 * float(np.median(size)) if size.size else 0.0
 
@@ -104,34 +106,41 @@ def likeness(frame: Picture, other: Picture, left_out: NDArray[np.bool_]) -> flo
     return float(np.corrcoef(*greys)[0, 1])
 
 
-def moved_onto(mask: Picture, frame: Picture) -> Picture:
+def moved_onto(mask: Picture, frame: Picture, still: NDArray[np.float32] | None = None) -> Picture:
     """The mask moved by as much as the picture has moved since; as it is where that makes it no more alike.
 
     By the peak of the correlation of what is neither noise nor smooth, away from the border: shutters stand still.
+    `still` is `fine_structure(mask, mask)`, where it is known.
     """
     from scipy.ndimage import shift
     from skimage.registration import phase_cross_correlation
 
-    reduction = max(1, max(frame.shape) // SHIFT_SIDE)
-    still, now = (_fine_structure(_logarithm(picture, mask), reduction) for picture in (mask, frame))
+    still, now = fine_structure(mask, mask) if still is None else still, fine_structure(frame, mask)
     if not still.any() or not now.any():
         return mask
     down, right = phase_cross_correlation(now, still, upsample_factor=SHIFT_PARTS, normalization=None)[0]
     if max(abs(down), abs(right)) > LARGEST_SHIFT * max(now.shape):
         return mask
-    moved = shift(mask.astype(np.float32), (down * reduction, right * reduction), order=1, mode="nearest")
+    pixels = _reduction(frame)
+    moved = shift(mask.astype(np.float32), (down * pixels, right * pixels), order=1, mode="nearest")
     moved = moved.astype(mask.dtype)
     return moved if difference(frame, moved) < difference(frame, mask) else mask
 
 
-def _fine_structure(picture: NDArray[np.float32], reduction: int) -> NDArray[np.float32]:
+def fine_structure(picture: Picture, mask: Picture) -> NDArray[np.float32]:
+    """What is neither noise nor smooth in a picture, at a side of about `SHIFT_SIDE`, greys relative to the mask's."""
     from scipy.ndimage import gaussian_filter
     from skimage.measure import block_reduce
 
-    small = block_reduce(picture, reduction, np.mean)
+    small = block_reduce(_logarithm(picture, mask), _reduction(picture), np.mean)
     window = np.outer(np.hanning(small.shape[0]), np.hanning(small.shape[1]))
     fine, coarse = SHIFT_BAND_PX
     return np.asarray(window * (gaussian_filter(small, fine) - gaussian_filter(small, coarse)), dtype=np.float32)
+
+
+def _reduction(picture: Picture) -> int:
+    """Pixels of a picture to one of those by which a shift is looked for."""
+    return max(1, max(picture.shape) // SHIFT_SIDE)
 
 
 def _logarithm(picture: Picture, mask: Picture) -> NDArray[np.float32]:

@@ -12,12 +12,21 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from VesselSegmentationLib.frame_subtraction import Picture, Subtraction, difference, likeness, moved_onto, subtracted
+from VesselSegmentationLib.frame_subtraction import (
+    Picture,
+    Subtraction,
+    difference,
+    fine_structure,
+    likeness,
+    moved_onto,
+    subtracted,
+)
 from VesselSegmentationLib.fullest_frame import frames_to_try, fullest
 
 Segment = Callable[[Picture], NDArray[np.floating]]
@@ -91,6 +100,11 @@ class SubtractingSegmenter:
         without = tuple(picture for picture in alike if ((segment(picture) >= 0.5) & vessels).sum() <= shared)
         return cls(segment, without, (frame, probability)) if without else None
 
+    @cached_property
+    def _still(self) -> list[NDArray[np.float32]]:
+        """By what it is seen where each of the frames without contrast agent has moved, worked out once a run."""
+        return [fine_structure(picture, picture) for picture in self.without_contrast]
+
     def __call__(self, frame: Picture) -> NDArray[np.floating]:
         """Probability of vessel (rows, columns) of a frame of the run."""
         return self._with(frame, self.change(frame))
@@ -114,10 +128,11 @@ class SubtractingSegmenter:
 
     def change(self, frame: Picture) -> Subtraction:
         """What has changed in a frame of the run; nothing in the only one without contrast agent."""
-        others = [picture for picture in self.without_contrast if not np.array_equal(picture, frame)]
+        others = [index for index, mask in enumerate(self.without_contrast) if not np.array_equal(mask, frame)]
         if not others:
             return subtracted(frame, frame)
-        return subtracted(frame, moved_onto(min(others, key=lambda picture: difference(frame, picture)), frame))
+        chosen = min(others, key=lambda index: difference(frame, self.without_contrast[index]))
+        return subtracted(frame, moved_onto(self.without_contrast[chosen], frame, self._still[chosen]))
 
     def evidence(self, frame: Picture, change: Subtraction) -> FrameEvidence:
         """Of a frame of the run and what has changed in it."""
