@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How well and how quickly are poses followed through whole cine runs of simulated patients?
 
-    .venv/bin/python Testing/Benchmarks/cine_poses.py --patients 4 [--threads 2]
+    .venv/bin/python Testing/Benchmarks/cine_poses.py --patients 4 [--runtime openvino] [--threads 2]
 
 Each patient has one run of 30 frames at 15 frames/s, in which contrast comes and goes, the heart beats and the patient
 breathes; nothing before it is known but a model that lies 15 mm and 4 degrees (standard deviations per axis) from
@@ -73,6 +73,9 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=FIRST_TEST_SEED)
     parser.add_argument("--body-motion", type=float, default=3.0, metavar="MM", help="default: %(default)s")
     parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
+    parser.add_argument(
+        "--runtime", choices=["auto", "torch", "openvino"], default="torch", help="default: %(default)s"
+    )
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
 
@@ -80,10 +83,12 @@ def main() -> None:
     from tqdm import tqdm
 
     from VesselSegmentationLib.resources import segmentation_network_folder
+    from VesselSegmentationLib.runtime import runtime_choice
     from VesselSegmentationLib.segmenter import VesselSegmenter
 
     torch.set_num_threads(options.threads)
-    segmenter = VesselSegmenter.from_folder(segmentation_network_folder(), precision=options.precision)
+    runtime = runtime_choice(options.runtime, calls=options.frames)
+    segmenter = VesselSegmenter.from_folder(segmentation_network_folder(), precision=options.precision, runtime=runtime)
     places = [(region, options.first_seed + number) for region in options.regions for number in range(options.patients)]
     found: dict[str, list[Followed]] = {region: [] for region in options.regions}
     for region, seed in tqdm(places, unit="run"):

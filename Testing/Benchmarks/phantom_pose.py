@@ -196,7 +196,7 @@ def middle_distances_mm(view: PoseView, centerline: np.ndarray, pose: np.ndarray
     """Median distance of the middle lines of the mask's vessels from the projected centreline that lies near them."""
     evidence = gather_evidence(view)
     pixels = evidence.c_arm.project(transform_points(pose, centerline))[:, :2]
-    apart = cKDTree(pixels).query(evidence.middle)[0] * evidence.pixel_mm
+    apart = cKDTree(pixels).query(evidence.middle.points)[0] * evidence.pixel_mm
     return float(np.median(apart[apart < ANOTHER_VESSEL_MM]))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,8 @@ from VesselSegmentationLib.metrics import overlap_metrics
 from VesselSegmentationLib.run_subtraction import Segment, each_segmented
 
 NO_SHIFT = np.zeros(3)
+THREADS = 2
+"""That work out what is shown of a run's frames."""
 
 
 def register_views(
@@ -121,14 +124,24 @@ def register_run(
     ]
     followed = (lambda done, _: progress(run.frame_count + done, total)) if progress else None
     estimates = follow_run(model, views, start, options, followed)
-    results: list[FrameRegistration] = []
-    for place, view, probability, estimate in zip(places, views, probabilities, estimates, strict=True):
-        begun = carry_pose(start, NO_SHIFT, view.table_shift_lps)
-        last = results[-1] if results else None
-        is_still = last is not None and last.c_arm == view.c_arm and np.array_equal(last.model_to_isocenter, begun)
-        projection = last.projection if last is not None and is_still else None
-        results.append(_result(model, place, view, probability, estimate, begun, roi, options, projection))
-    return results
+    begun = [carry_pose(start, NO_SHIFT, view.table_shift_lps) for view in views]
+    projections = _projections(model, views, begun)
+    with ThreadPoolExecutor(THREADS) as both:
+        parts = zip(places, views, probabilities, estimates, begun, projections, strict=True)
+        waiting = [
+            both.submit(_result, model, place, view, probability, estimate, first, roi, options, projection)
+            for place, view, probability, estimate, first, projection in parts
+        ]
+        return [result.result() for result in waiting]
+
+
+def _projections(model: PoseModel, views: Sequence[PoseView], poses: Sequence[FloatArray]) -> list[Projection]:
+    """Of the model at a pose (4, 4) for each view: one for all of those between which nothing moves."""
+    projections: list[Projection] = []
+    for number, (view, pose) in enumerate(zip(views, poses, strict=True)):
+        is_still = number > 0 and view.c_arm == views[number - 1].c_arm and np.array_equal(pose, poses[number - 1])
+        projections.append(projections[-1] if is_still else project_model(model.model, view.c_arm, pose))
+    return projections
 
 
 def _table_shift(first: XRayRun, first_frame: int, run: XRayRun, frame: int) -> FloatArray:

@@ -14,7 +14,7 @@ Cost
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,8 @@ BoolArray = NDArray[np.bool_]
 
 MAX_PIXELS_AT_ONCE = 4_000_000
 """Large triangles are rasterized in portions of about this many pixels, which bounds the memory."""
+COLUMN, COLUMN_AND_DEPTH = (0,), (0, 2)
+"""What of a corner (column, row, linear depth) is followed along the edges."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,20 @@ class _Crossings:
     depth: Floats
     facing: Floats
     """+1 where the ray leaves the model, -1 where it enters."""
+
+
+@dataclass(frozen=True)
+class _Spans:
+    """Runs of pixels inside triangles, one entry per row of a triangle; some have no pixel."""
+
+    triangle: Integers
+    row: Integers
+    begin: Integers
+    length: Integers
+    """Columns from the first one on."""
+    one_edge: tuple[Floats, ...]
+    other_edge: tuple[Floats, ...]
+    """What was asked for where the triangle's two edges cross the row."""
 
 
 def transform_points(matrix: FloatArray, points: FloatArray) -> FloatArray:
@@ -99,10 +115,14 @@ def silhouette(
     mode: ProjectionMode = ProjectionMode.PERSPECTIVE,
 ) -> BoolArray:
     """Pixels whose ray meets the mesh, closed or not. Shape (rows, columns)."""
-    met = np.zeros(c_arm.rows * c_arm.columns, dtype=bool)
-    for crossings in _crossings(points_lps, triangles, c_arm, mode):
-        met[crossings.pixel] = True
-    return met.reshape(c_arm.rows, c_arm.columns)
+    side = c_arm.columns + 1
+    changes = np.zeros(c_arm.rows * side, dtype=np.int64)
+    for corners, _, first, count in _portions(points_lps, triangles, c_arm, mode):
+        spans = _spans(corners, first, count, c_arm.columns, COLUMN)
+        begin = spans.row * side + spans.begin
+        changes += np.bincount(begin, minlength=len(changes))
+        changes -= np.bincount(begin + spans.length, minlength=len(changes))
+    return np.asarray(np.cumsum(changes.reshape(-1, side), axis=1)[:, :-1] > 0)
 
 
 def _accumulate(
@@ -130,6 +150,14 @@ def _obliquity(c_arm: CArm) -> FloatArray:
 
 def _crossings(points: FloatArray, triangles: Integers, c_arm: CArm, mode: ProjectionMode) -> Iterator[_Crossings]:
     """All meetings of pixel rays with triangles, in portions."""
+    for portion in _portions(points, triangles, c_arm, mode):
+        yield _fill(*portion, c_arm, mode)
+
+
+def _portions(
+    points: FloatArray, triangles: Integers, c_arm: CArm, mode: ProjectionMode
+) -> Iterator[tuple[Floats, Floats, Integers, Integers]]:
+    """Triangles that reach a pixel row, some at a time: corners and facing as of `_corners_by_row`, first row, rows."""
     pixels = c_arm.project(points, mode)
     if mode is ProjectionMode.PERSPECTIVE and len(pixels) and not pixels[:, 2].min() > 0:
         behind = int(np.count_nonzero(~(pixels[:, 2] > 0)))
@@ -143,7 +171,7 @@ def _crossings(points: FloatArray, triangles: Integers, c_arm: CArm, mode: Proje
     width = np.minimum(np.ptp(corners[:, 0], axis=0) + 1, c_arm.columns)
     portion = (np.cumsum(count * width) // MAX_PIXELS_AT_ONCE).astype(np.int64)
     for start, stop in _runs(portion):
-        yield _fill(corners[:, :, start:stop], facing[start:stop], first[start:stop], count[start:stop], c_arm, mode)
+        yield corners[:, :, start:stop], facing[start:stop], first[start:stop], count[start:stop]
 
 
 def _corners_by_row(
@@ -170,39 +198,46 @@ def _corners_by_row(
     return np.stack([values.ravel().take(order) for values in (x, y, z)], axis=1), -np.sign(area)
 
 
-def _fill(
-    corners: Floats, facing: Floats, first: Integers, count: Integers, c_arm: CArm, mode: ProjectionMode
-) -> _Crossings:
-    """The pixels inside each triangle: rows between its corners, then columns between its two edges."""
+def _spans(corners: Floats, first: Integers, count: Integers, columns: int, values: Sequence[int]) -> _Spans:
+    """The pixels inside each triangle, row by row: those between its two edges."""
     top, middle, bottom = corners
     triangle, row = _expand(first, count)
     height = row.astype(np.float32)
     below_middle = height >= middle[1][triangle]
-    column_a, linear_a = _edges_at_rows(top, bottom, triangle, height)
+    one = _edges_at_rows(top, bottom, triangle, height, values)
     starts, ends = np.concatenate([top, middle], axis=1), np.concatenate([middle, bottom], axis=1)
-    column_b, linear_b = _edges_at_rows(starts, ends, triangle + len(facing) * below_middle, height)
+    other = _edges_at_rows(starts, ends, triangle + len(first) * below_middle, height, values)
+    begin = _pixel_after(np.minimum(one[0], other[0]), columns)
+    return _Spans(triangle, row, begin, _pixel_after(np.maximum(one[0], other[0]), columns) - begin, one, other)
 
-    begin = _pixel_after(np.minimum(column_a, column_b), c_arm.columns)
-    length = _pixel_after(np.maximum(column_a, column_b), c_arm.columns) - begin
-    covered = np.flatnonzero(length)
-    column_a, linear_a = column_a[covered], linear_a[covered]
-    slope = (linear_b[covered] - linear_a) / (column_b[covered] - column_a)
-    span, column = _expand(begin[covered], length[covered])
+
+def _fill(
+    corners: Floats, facing: Floats, first: Integers, count: Integers, c_arm: CArm, mode: ProjectionMode
+) -> _Crossings:
+    """The pixels inside each triangle, and how deep its surface lies there."""
+    spans = _spans(corners, first, count, c_arm.columns, COLUMN_AND_DEPTH)
+    covered = np.flatnonzero(spans.length)
+    column_a, linear_a = (values[covered] for values in spans.one_edge)
+    column_b, linear_b = (values[covered] for values in spans.other_edge)
+    slope = (linear_b - linear_a) / (column_b - column_a)
+    span, column = _expand(spans.begin[covered], spans.length[covered])
     linear = linear_a[span] + (column.astype(np.float32) - column_a[span]) * slope[span]
     owner = covered[span]
     return _Crossings(
-        pixel=row[owner] * c_arm.columns + column,
+        pixel=spans.row[owner] * c_arm.columns + column,
         depth=1 / linear if mode is ProjectionMode.PERSPECTIVE else linear,
-        facing=facing[triangle[owner]],
+        facing=facing[spans.triangle[owner]],
     )
 
 
-def _edges_at_rows(starts: Floats, ends: Floats, edge: Integers, row: Floats) -> tuple[Floats, Floats]:
-    """Column and linear depth where edges (3, K), starts above ends, cross rows; `edge` says which edge for each."""
+def _edges_at_rows(
+    starts: Floats, ends: Floats, edge: Integers, row: Floats, values: Sequence[int]
+) -> tuple[Floats, ...]:
+    """`values` where edges (3, K), starts above ends, cross rows; `edge` says which edge for each."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        per_row = (ends[[0, 2]] - starts[[0, 2]]) / (ends[1] - starts[1])
+        per_row = [(ends[value] - starts[value]) / (ends[1] - starts[1]) for value in values]
     below = row - starts[1][edge]
-    return starts[0][edge] + below * per_row[0][edge], starts[2][edge] + below * per_row[1][edge]
+    return tuple(starts[value][edge] + below * slope[edge] for value, slope in zip(values, per_row, strict=True))
 
 
 def _pixel_after(column: Floats, columns: int) -> Integers:

@@ -12,7 +12,7 @@ from VesselRegistrationLib.c_arm import FloatArray
 from VesselRegistrationLib.pose.evidence import Evidence, PoseView, gather_evidence
 from VesselRegistrationLib.pose.information import information
 from VesselRegistrationLib.pose.middle_lines import drawn_to_middle_lines
-from VesselRegistrationLib.pose.outline import CAPS_MM, Cover, OutlineFit, drawn_to_outlines, refine
+from VesselRegistrationLib.pose.outline import CAPS_MM, Cover, OutlineFit, approach, drawn_to_outlines, refine
 from VesselRegistrationLib.pose.own_motion import OwnMotions, body_shift, own_covariance
 from VesselRegistrationLib.pose.pose_model import PoseModel
 from VesselRegistrationLib.pose.prior import Prior
@@ -192,21 +192,21 @@ def improve_pose(
     reason = unusable_view(evidence)
     if reason:
         return without_fit(start, reason)
-    coarse, own = model.coarse or model, _unmoved(model, evidence, start)
-    near = refine(coarse, evidence, start, np.zeros(6), own, options.prior, FOLLOWED_COARSE_CAPS_MM, hides=False)
-    poses = _in_views(model, near, start)
+    coarse, prior, own = model.coarse or model, options.prior, _unmoved(model, evidence, start)
+    motion, own, _ = approach(coarse, evidence, start, np.zeros(6), own, prior, FOLLOWED_COARSE_CAPS_MM, hides=False)
+    poses = _in_views(model, own.believed().in_views(motion[None])[0], start)
     covers = [
         Cover.of(model, shifted(pose, view.table_shift_lps), view.c_arm)
         for pose, view in zip(poses, evidence, strict=True)
     ]
-    fit = refine(model, evidence, start, near.parameters, near.own, options.prior, FOLLOWED_CAPS_MM, covers=covers)
+    fit = refine(model, evidence, start, motion, own, prior, FOLLOWED_CAPS_MM, covers=covers)
     return _judged(model, evidence, start, fit, options)
 
 
-def _in_views(model: PoseModel, fit: OutlineFit, start: FloatArray) -> list[FloatArray]:
-    """The pose (4, 4) in each view, at the table position for which shifts are 0."""
+def _in_views(model: PoseModel, motions: FloatArray, start: FloatArray) -> list[FloatArray]:
+    """The pose (4, 4) in each view, moved by (V, 6) from the start, at the table position for which shifts are 0."""
     pivot = transform_points(start, model.pivot_lps[None])[0]
-    return [motion_matrix(motion, pivot) @ start for motion in fit.in_views]
+    return [motion_matrix(motion, pivot) @ start for motion in motions]
 
 
 def _unmoved(model: PoseModel, views: Sequence[Evidence], start: FloatArray, poses: int = 1) -> OwnMotions:
@@ -230,7 +230,7 @@ def _judged(
     rivals: FloatArray | None = None,
 ) -> PoseEstimate:
     pivot = transform_points(start, model.pivot_lps[None])[0]
-    in_views = _in_views(model, fit, start)
+    in_views = _in_views(model, fit.in_views, start)
     pivots = pivot + fit.in_views[:, 3:]
     tables = np.array([view.table_shift_lps for view in evidence])
     there = pose_uncertainties(fit.views, fit.residual_mm, options.prior, pivots + tables, fit.own)

@@ -7,6 +7,7 @@ added. The frame is worked on at a side of at most `WORKING_SIDE` pixels, which 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,43 @@ class PoseView:
 
 
 @dataclass(frozen=True)
+class MiddleLines:
+    """The vessels' middle lines; what a search asks of them is worked out when it does."""
+
+    points: FloatArray
+    """(M, 2) pixels, column and row."""
+    skeleton: NDArray[np.bool_]
+    """(rows, columns): the same."""
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_]) -> MiddleLines:
+        """Of vessels (rows, columns)."""
+        from skimage.morphology import skeletonize
+
+        skeleton = np.asarray(skeletonize(mask), dtype=bool)
+        rows, columns = np.nonzero(skeleton)
+        return cls(np.stack([columns, rows], axis=1).astype(float), skeleton)
+
+    @cached_property
+    def normals(self) -> FloatArray:
+        """(M, 2) unit vectors across them."""
+        along = tangents(self.points) if len(self.points) else self.points
+        return np.stack([-along[:, 1], along[:, 0]], axis=1)
+
+    @cached_property
+    def nearest(self) -> NDArray[np.int64]:
+        """(rows, columns): index of the nearest of the points."""
+        from scipy.ndimage import distance_transform_edt
+
+        number = np.zeros(self.skeleton.shape, dtype=np.int64)
+        if not len(self.points):
+            return number
+        at = distance_transform_edt(~self.skeleton, return_distances=False, return_indices=True)
+        number[self.skeleton] = np.arange(len(self.points))
+        return np.asarray(number[at[0], at[1]])
+
+
+@dataclass(frozen=True)
 class Evidence:
     """The vessels of one view. Pixels are (column, row) of the working picture."""
 
@@ -60,12 +98,7 @@ class Evidence:
     pixel_mm: float
     """Of the working picture, in the plane of the isocentre."""
     mask: NDArray[np.bool_]
-    middle: FloatArray
-    """(M, 2) pixels of the vessels' middle lines."""
-    middle_normals: FloatArray
-    """(M, 2) unit vectors across them."""
-    nearest_middle: NDArray[np.int64]
-    """(rows, columns): index of the nearest point of the middle lines."""
+    middle: MiddleLines
     distance: NDArray[np.float32]
     """(rows, columns): signed distance to the outlines in pixels, positive outside vessels."""
     slope: NDArray[np.float32]
@@ -84,28 +117,15 @@ class Evidence:
     @property
     def is_empty(self) -> bool:
         """No vessel that could guide anything."""
-        return len(self.middle) < 10 or len(self.edge) < 10
+        return len(self.middle.points) < 10 or len(self.edge) < 10
 
 
 def gather_evidence(view: PoseView, threshold: float = 0.5) -> Evidence:
     """Middle lines and outlines of the vessels of a view, vessel being where the probability reaches `threshold`."""
-    from scipy.ndimage import distance_transform_edt
-    from skimage.morphology import skeletonize
-
     probability = np.clip(np.asarray(view.probability, dtype=np.float32) * (0.5 / threshold), 0, 1)
     probability, c_arm = _working_picture(probability, view.c_arm)
     share = float((probability >= 0.5).mean())
     mask = _without_specks(probability >= 0.5)
-    skeleton = skeletonize(mask)
-    rows, columns = np.nonzero(skeleton)
-    middle = np.stack([columns, rows], axis=1).astype(float)
-    nearest = np.zeros(mask.shape, dtype=np.int64)
-    if len(middle):
-        at = distance_transform_edt(~skeleton, return_distances=False, return_indices=True)
-        number = np.zeros(mask.shape, dtype=np.int64)
-        number[rows, columns] = np.arange(len(middle))
-        nearest = number[at[0], at[1]]
-    along = tangents(middle) if len(middle) else middle
     distance, slope = _signed_distance(mask)
     edge, normals = _edge_points(mask, distance, slope)
     sureness = _sureness(probability, mask)
@@ -116,9 +136,7 @@ def gather_evidence(view: PoseView, threshold: float = 0.5) -> Evidence:
         uncertainty=view.uncertainty,
         pixel_mm=c_arm.pixel_size_at_isocenter_mm(),
         mask=mask,
-        middle=middle,
-        middle_normals=np.stack([-along[:, 1], along[:, 0]], axis=1),
-        nearest_middle=nearest,
+        middle=MiddleLines.of(mask),
         distance=distance,
         slope=slope,
         edge=edge,

@@ -74,9 +74,9 @@ def _add_model_points(equations: NormalEquations, view: Evidence, points: Projec
     cells = np.rint(points.pixels).astype(int)
     inside = np.all((cells >= 0) & (cells < (columns, rows)), axis=-1)
     cells = np.clip(cells, 0, (columns - 1, rows - 1))
-    nearest = view.nearest_middle[cells[..., 1], cells[..., 0]]
-    normals = view.middle_normals[nearest]
-    away = (points.pixels - view.middle[nearest]) * view.pixel_mm
+    nearest = view.middle.nearest[cells[..., 1], cells[..., 0]]
+    normals = view.middle.normals[nearest]
+    away = (points.pixels - view.middle.points[nearest]) * view.pixel_mm
     distance = np.linalg.norm(away, axis=-1)
     weight = MODEL_WEIGHT / points.pixels.shape[1]
     equations.cost += weight * np.where(inside, np.minimum(distance, cap_mm), cap_mm).sum(axis=1)
@@ -90,11 +90,13 @@ def _add_middle_lines(
     """Every point of the middle lines to the projected tangent of the centreline point next to it."""
     from scipy.spatial import cKDTree
 
-    poses, count = len(points.pixels), len(view.middle)
+    poses, count = len(points.pixels), len(view.middle.points)
     nearest = np.zeros((poses, count), dtype=int)
     distance = np.full((poses, count), np.inf)
     for pose in range(poses):
-        found, index = cKDTree(points.pixels[pose]).query(view.middle, distance_upper_bound=cap_mm / view.pixel_mm)
+        found, index = cKDTree(points.pixels[pose]).query(
+            view.middle.points, distance_upper_bound=cap_mm / view.pixel_mm
+        )
         is_found = np.isfinite(found)
         nearest[pose, is_found], distance[pose, is_found] = index[is_found], found[is_found] * view.pixel_mm
     equations.cost += np.minimum(distance, cap_mm).mean(axis=1)
@@ -108,6 +110,6 @@ def _add_middle_lines(
     tangent /= np.maximum(np.linalg.norm(tangent, axis=-1, keepdims=True), 1e-9)
     normals = np.stack([-tangent[..., 1], tangent[..., 0]], axis=-1)
     chosen = ProjectedPoints(at_nearest(points.pixels), columns, rows, at_nearest(points.arms))
-    residuals = ((chosen.pixels - view.middle) * normals).sum(-1) * view.pixel_mm
+    residuals = ((chosen.pixels - view.middle.points) * normals).sum(-1) * view.pixel_mm
     weights = np.where(np.isfinite(distance), tukey(np.minimum(distance, cap_mm), cap_mm), 0) / count
     equations.add(chosen.motion_slopes(normals) * view.pixel_mm, residuals, weights)

@@ -87,6 +87,30 @@ class OutlineFit:
     """Of the data alone, mean over the outline of each view."""
 
 
+def approach(
+    model: PoseModel,
+    views: Sequence[Evidence],
+    start: FloatArray,
+    parameters: FloatArray,
+    own: OwnMotions,
+    prior: Prior,
+    caps_mm: Sequence[float],
+    hides: bool,
+    covers: Sequence[Cover] | None = None,
+) -> tuple[FloatArray, OwnMotions, FloatArray]:
+    """`refine` without a word on how well it fits: the motion (6,), the views' own ones, and excesses (V,) mm."""
+    excess = np.zeros(len(views))
+    for cap in caps_mm:
+        in_views = own.in_views(parameters[None])[0]
+        seen, _, excess = _equations(model, views, start, in_views, excess, cap, hides, covers)
+        equations = own.joined(seen, data_variance(cap))
+        prior.add_to(equations, parameters[None], cap)
+        step = equations.step()
+        own = own.after(seen, data_variance(cap), step)
+        parameters = stepped(parameters[None], step)[0]
+    return parameters, own, excess
+
+
 def refine(
     model: PoseModel,
     views: Sequence[Evidence],
@@ -99,15 +123,7 @@ def refine(
     covers: Sequence[Cover] | None = None,
 ) -> OutlineFit:
     """Improve one motion (6,) from `start` (4, 4) and the views' own ones; `hides` and `covers` as in `rim_points`."""
-    excess = np.zeros(len(views))
-    for cap in caps_mm:
-        in_views = own.in_views(parameters[None])[0]
-        seen, _, excess = _equations(model, views, start, in_views, excess, cap, hides, covers)
-        equations = own.joined(seen, data_variance(cap))
-        prior.add_to(equations, parameters[None], cap)
-        step = equations.step()
-        own = own.after(seen, data_variance(cap), step)
-        parameters = stepped(parameters[None], step)[0]
+    parameters, own, excess = approach(model, views, start, parameters, own, prior, caps_mm, hides, covers)
     in_views = own.believed().in_views(parameters[None])[0]
     seen, shares, excess = _equations(model, views, start, in_views, excess, caps_mm[-1], hides, covers)
     return OutlineFit(
