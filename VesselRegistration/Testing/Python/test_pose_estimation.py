@@ -22,7 +22,8 @@ from VesselRegistrationLib.pose.estimation import (
     pose_in_view,
 )
 from VesselRegistrationLib.pose.pose_model import shared_edges
-from VesselRegistrationLib.pose.rigid import motion_between, motion_matrix, stepped
+from VesselRegistrationLib.pose.refusal import trust
+from VesselRegistrationLib.pose.rigid import motion_between, motion_matrix, shifted, stepped
 from VesselRegistrationLib.projection import silhouette, transform_points
 from VesselRegistrationLib.registration import Status
 from VesselRegistrationLib.simulation.anatomy import Branch
@@ -248,6 +249,34 @@ def test_a_pose_that_no_other_full_frame_has_was_found_by_chance(monkeypatch: py
     assert all(estimate.is_refused for estimate in found)
     assert "does not hold in others" in found[1].reason
     assert [amount for amount in amounts if amount not in searched] == []
+
+
+@pytest.mark.parametrize(
+    ("explained", "apart_mm", "asked", "is_refused"),
+    [(0.9, 10, [], False), (0.2, 1, [90], False), (0.2, 10, [90], True)],
+)
+def test_a_hardly_trusted_pose_needs_another_frame_that_agrees(
+    monkeypatch: pytest.MonkeyPatch, explained: float, apart_mm: float, asked: list[int], is_refused: bool
+) -> None:
+    one = from_one_view()
+    quality = dataclasses.replace(one.quality, told=explained, explained=explained, covered=explained, lead=0.0)
+    first = dataclasses.replace(one, status=Status.REGISTERED, quality=quality)
+    assert (trust(quality, first.expected_in_plane_error_mm) >= cine.SURE_TRUST) == (not asked)
+    searched: list[int] = []
+
+    def search(model, views, start, settings) -> PoseEstimate:
+        searched.append(int(views[0].probability.sum()))
+        pose = shifted(first.model_to_isocenter, np.array([apart_mm * (len(searched) > 1), 0, 0]))
+        return dataclasses.replace(first, model_to_isocenter=pose)
+
+    monkeypatch.setattr(cine, "estimate_pose", search)
+    monkeypatch.setattr(
+        cine, "improve_pose", lambda model, views, last, near: dataclasses.replace(first, model_to_isocenter=last)
+    )
+    found = follow_run(tree(), views_with([80, 100, 90]), np.eye(4), QUICK)
+    assert searched == [100, *asked]
+    assert {estimate.is_refused for estimate in found} == {is_refused}
+    assert all(("contradict each other" in estimate.reason) == is_refused for estimate in found)
 
 
 def test_a_stop_while_a_run_is_followed_leaves_no_thread() -> None:

@@ -5,7 +5,8 @@ followed forwards and backwards at once, each frame beginning where its neighbor
 jumps, is searched anew around the last good pose; if that fails too it stays refused, and the next frame begins at the
 last good pose. From there on only frames that show more vessel than those searched in vain are searched: where contrast
 fades out they would all be, one second each. Where hardly any frame can be followed, the first pose was a chance find,
-and the next fullest frame is solved instead.
+and the next fullest frame is solved instead. Where the first pose is hardly trusted, another frame is asked, solved by
+itself from the start; if it contradicts, the run is refused.
 """
 
 from __future__ import annotations
@@ -18,9 +19,18 @@ from itertools import zip_longest
 import numpy as np
 
 from VesselRegistrationLib.c_arm import FloatArray
-from VesselRegistrationLib.pose.estimation import PoseEstimate, PoseSettings, estimate_pose, improve_pose, without_fit
+from VesselRegistrationLib.pose.estimation import (
+    PoseEstimate,
+    PoseSettings,
+    estimate_pose,
+    improve_pose,
+    pose_in_view,
+    without_fit,
+)
 from VesselRegistrationLib.pose.evidence import PoseView
+from VesselRegistrationLib.pose.metrics import projection_distances_mm
 from VesselRegistrationLib.pose.pose_model import PoseModel
+from VesselRegistrationLib.pose.refusal import trust
 from VesselRegistrationLib.registration import Status
 
 FOLLOWED_TURN_DEG = 0.5
@@ -31,6 +41,17 @@ MOST_TRIED = 6
 LEAST_FOLLOWED = 0.25
 """Of the frames with half as much vessel as the one that was solved, what can be followed from a right pose; from one
 found by chance none or few can."""
+SURE_TRUST = 0.75
+"""A first pose that is trusted less needs another frame that agrees."""
+MOST_ASKED = 3
+"""Of the next fullest frames, until one can be solved."""
+LARGEST_DISAGREEMENT_MM = 3.0
+"""In the picture, between the pose followed to a frame and that of the frame by itself."""
+FOUND_BY_CHANCE = "The pose found in this frame does not hold in others of the run that show as much vessel."
+CONTRADICTION = (
+    "Two frames of the run, each solved by itself, contradict each other: the model would be {:.0f} mm away in the "
+    "picture. Check that model and run are of one patient, begin from a better start, or add a second run."
+)
 Progress = Callable[[int, int], None]
 """Called with frames done and frames in all; may raise to stop."""
 
@@ -55,8 +76,10 @@ def follow_run(
             continue
         found = run.followed_from(index, tried[index])
         if run.is_followed(index, found):
-            return [found[frame] for frame in range(len(views))]
-        tried[index] = _by_chance(tried[index])
+            followed = [found[frame] for frame in range(len(views))]
+            contradiction = run.contradiction(index, found, start, [other for other in order if other not in tried])
+            return [_refused(each, contradiction) for each in followed] if contradiction else followed
+        tried[index] = _refused(tried[index], FOUND_BY_CHANCE)
     run.progress(len(views), len(views))
     reason = f"None of the {len(tried)} frames that show most vessel could be solved. {tried[order[0]].reason}"
     return [tried.get(index) or without_fit(start, reason) for index in range(len(views))]
@@ -108,6 +131,26 @@ class _Run:
         others = [now for index, now in found.items() if index != first and self.amounts[index] >= enough]
         return not others or sum(not now.is_refused for now in others) >= LEAST_FOLLOWED * len(others)
 
+    def contradiction(
+        self, first: int, found: dict[int, PoseEstimate], start: FloatArray, others: Sequence[int]
+    ) -> str:
+        """What another frame, solved by itself from the start, says against what was followed from one; empty: nothing.
+
+        It is asked only where the one pose is hardly trusted.
+        """
+        quality = found[first].quality
+        if quality is None or trust(quality, found[first].expected_in_plane_error_mm) >= SURE_TRUST:
+            return ""
+        for index in others[:MOST_ASKED]:
+            view = self.views[index]
+            alone = estimate_pose(self.model, [view], start, self.options)
+            if alone.is_refused:
+                continue
+            followed, by_itself = pose_in_view(found[index], view), pose_in_view(alone, view)
+            apart = projection_distances_mm(self.model.centerline_lps, followed, by_itself, view.c_arm).mean()
+            return "" if apart <= LARGEST_DISAGREEMENT_MM else CONTRADICTION.format(apart)
+        return ""
+
 
 def _followed(
     model: PoseModel, view: PoseView, last: FloatArray, near: PoseSettings, is_searched: bool
@@ -119,9 +162,9 @@ def _followed(
     return estimate_pose(model, [view], last, near)
 
 
-def _by_chance(estimate: PoseEstimate) -> PoseEstimate:
-    reason = "The pose found in this frame does not hold in others of the run that show as much vessel."
-    return dataclasses.replace(estimate, status=Status.REFUSED, reason=reason)
+def _refused(estimate: PoseEstimate, reason: str) -> PoseEstimate:
+    """Refused for a reason, if it is not for another one."""
+    return estimate if estimate.is_refused else dataclasses.replace(estimate, status=Status.REFUSED, reason=reason)
 
 
 def _unheard(_done: int, _total: int) -> None:
