@@ -9,7 +9,9 @@ logits decides.
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,6 +46,8 @@ FRAME_WEIGHT, DIFFERENCE_WEIGHT, DARKENED_WEIGHT, CONSTANT = 0.67, 0.67, 1.76, 1
 """Of the logits of frame and difference, and of the share of contrast by which a pixel has darkened; fitted on
 simulated patients that no evaluation uses, by Testing/Benchmarks/subtraction_weights.py."""
 LARGEST_LOGIT = 9.0
+MOST_AT_ONCE = 4
+"""Frames; each takes some 100 MB of memory while the network looks at it."""
 
 
 @runtime_checkable
@@ -109,18 +113,6 @@ class SubtractingSegmenter:
         """Probability of vessel (rows, columns) of a frame of the run."""
         return self._with(frame, self.change(frame))
 
-    def of_frames(self, frames: Sequence[Picture] | Picture) -> Iterator[NDArray[np.floating]]:
-        """The same of frames (F, rows, columns), in their order: while the network looks at one, the change of the next
-        is worked out on a second thread, which takes as long."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        with _thread_left_by_network(), ThreadPoolExecutor(1) as ahead:
-            changes = [ahead.submit(self.change, np.asarray(frame)) for frame in frames[:1]]
-            for index, frame in enumerate(frames):
-                change = changes.pop().result()
-                changes += [ahead.submit(self.change, np.asarray(after)) for after in frames[index + 1 : index + 2]]
-                yield self._with(np.asarray(frame), change)
-
     def _with(self, frame: Picture, change: Subtraction) -> NDArray[np.floating]:
         if isinstance(self.segment, SeesDifferences) and self.segment.sees_differences:
             return self.segment.with_difference(frame, change.picture)
@@ -144,26 +136,38 @@ class SubtractingSegmenter:
         return self.segment(frame)
 
 
+def each_segmented(segment: Segment, frames: Sequence[Picture] | Picture) -> Iterator[NDArray[np.floating]]:
+    """Probabilities of vessel of frames (F, rows, columns) of one run, in their order.
+
+    Several frames at once, each on its share of torch's threads: all threads for one frame after the other would wait
+    for each other, and for what the network is not asked for. The first one is looked at alone, since it makes ready
+    what all need.
+    """
+    yield from (segment(np.asarray(frame)) for frame in frames[:1])
+    with _threads_shared() as at_once, ThreadPoolExecutor(at_once) as workers:
+        waiting: deque[Future[NDArray[np.floating]]] = deque()
+        for frame in frames[1:]:
+            waiting.append(workers.submit(segment, np.asarray(frame)))
+            if len(waiting) > at_once:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
 @contextmanager
-def _thread_left_by_network() -> Iterator[None]:
-    """One thread less for torch, where it is used: its threads spin while they wait, and take the core from others."""
+def _threads_shared() -> Iterator[int]:
+    """How many frames to look at at once; torch, where it is used, has its share of threads for each meanwhile."""
     torch = sys.modules.get("torch")
     if torch is None:
-        yield
+        yield 1
         return
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, before - 1))
+    at_once = min(before, MOST_AT_ONCE)
+    torch.set_num_threads(before // at_once)
     try:
-        yield
+        yield at_once
     finally:
         torch.set_num_threads(before)
-
-
-def each_segmented(segment: Segment, frames: Sequence[Picture] | Picture) -> Iterator[NDArray[np.floating]]:
-    """Probabilities of vessel of frames (F, rows, columns) of one run, in their order."""
-    if isinstance(segment, SubtractingSegmenter):
-        return segment.of_frames(frames)
-    return (segment(np.asarray(frame)) for frame in frames)
 
 
 def with_earlier_frames(

@@ -16,6 +16,7 @@ import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -164,12 +165,14 @@ class OpenVinoRuntime(Runtime):
             "ENABLE_CPU_PINNING": False,  # the cores are shared with the application
         }
         self._requests: dict[tuple[tuple[int, ...], ...], Any] = {}
+        self._one_at_a_time = Lock()
         self._request_for(tuple(tuple(tensor.shape) for tensor in example))
 
     def __call__(self, *inputs: NDArray[np.generic]) -> FloatArray:
         arrays = [np.ascontiguousarray(array, dtype=np.float32) for array in inputs]
-        results = self._request_for(tuple(array.shape for array in arrays)).infer(dict(enumerate(arrays)))
-        return np.array(results[0], dtype=np.float32)
+        with self._one_at_a_time:
+            results = self._request_for(tuple(array.shape for array in arrays)).infer(dict(enumerate(arrays)))
+            return np.array(results[0], dtype=np.float32)
 
     def _request_for(self, shapes: tuple[tuple[int, ...], ...]) -> Any:
         if shapes not in self._requests:

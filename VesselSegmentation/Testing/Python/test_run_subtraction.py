@@ -145,14 +145,14 @@ def test_what_goes_wrong_ahead_is_told_and_a_stop_leaves_no_thread() -> None:
         next(results)
     threads = threading.active_count()
     stopped = each_segmented(segment, frames)
-    next(stopped)
-    assert threading.active_count() == threads + 1
+    next(stopped), next(stopped)
+    assert threading.active_count() > threads
     stopped.close()
     assert threading.active_count() == threads
 
 
-@pytest.mark.parametrize(("before", "meanwhile"), [(1, 1), (2, 1), (3, 2)])
-def test_the_network_leaves_a_thread_for_what_is_worked_out_ahead(before: int, meanwhile: int) -> None:
+@pytest.mark.parametrize(("before", "meanwhile"), [(1, 1), (2, 1), (3, 1), (9, 2)])
+def test_frames_looked_at_at_once_share_the_threads_of_the_network(before: int, meanwhile: int) -> None:
     import torch
 
     threads, seen = torch.get_num_threads(), []
@@ -163,9 +163,29 @@ def test_the_network_leaves_a_thread_for_what_is_worked_out_ahead(before: int, m
 
     try:
         torch.set_num_threads(before)
-        assert len(list(each_segmented(SubtractingSegmenter(watching, (background(),)), [filled()]))) == 1
-        assert set(seen) == {meanwhile}
+        assert len(list(each_segmented(SubtractingSegmenter(watching, (background(),)), [filled()] * 4))) == 4
+        assert seen == [before] * 2 + [meanwhile] * 6  # frame and difference; the first ones alone
         assert torch.get_num_threads() == before
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_frames_at_once_come_in_their_order() -> None:
+    import torch
+
+    threads, gate = torch.get_num_threads(), threading.Event()
+
+    def slow_at_first(picture: np.ndarray) -> np.ndarray:
+        if picture[0, 0] == 1:
+            assert gate.wait(10)  # for the next one, which is looked at meanwhile
+        if picture[0, 0] == 2:
+            gate.set()
+        return picture / 255
+
+    try:
+        torch.set_num_threads(2)
+        found = list(each_segmented(slow_at_first, np.arange(4, dtype=np.uint8)[:, None, None] * np.ones((1, 8, 8))))
+        np.testing.assert_array_equal([round(float(probability[0, 0] * 255)) for probability in found], range(4))
     finally:
         torch.set_num_threads(threads)
 
