@@ -16,6 +16,7 @@ from VesselSegmentationLib.overlay import colored, grey_rgb, outline, overlap_ov
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 RgbImage = NDArray[np.uint8]
 
@@ -82,6 +83,13 @@ def mask_picture(result: FrameRegistration) -> NDArray[np.uint8]:
 
 def summary_sheet(result: FrameRegistration) -> bytes:
     """All pictures of a frame with their numbers on one sheet, as a PNG file's content."""
+    content = io.BytesIO()
+    summary_figure(result).savefig(content, format="png", metadata={"Software": None})
+    return content.getvalue()
+
+
+def summary_figure(result: FrameRegistration) -> Figure:
+    """The same to draw on."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -99,7 +107,7 @@ def summary_sheet(result: FrameRegistration) -> bytes:
         overlay = overlap_overlay(result.image, result.match.warped, result.vessels, opacity=0.5)
         overlap = result.match.overlap
         title = f"DSC {overlap.dsc:.2f}, Precision {overlap.precision:.2f}, Recall {overlap.recall:.2f}"
-        _show(axes[1, 1], overlay, title + "; yellow both, magenta model, cyan vessel")
+        _show(axes[1, 1], overlay, title + "\nyellow both, magenta model, cyan vessel")
         after = with_outline(frame, _outlined(result))
         _show(axes[1, 2], after, "After matching: the model's outline" + _stated(result))
     else:
@@ -110,17 +118,15 @@ def summary_sheet(result: FrameRegistration) -> bytes:
     )
     figure.suptitle(heading, fontsize=13, wrap=True)
     figure.text(0.5, 0.008, "Research use only. Not a medical device.", ha="center", fontsize=9, color="0.4")
-    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.03, top=0.93, wspace=0.02, hspace=0.07)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": None})
-    return content.getvalue()
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.03, top=0.93, wspace=0.02, hspace=0.09)
+    return figure
 
 
 def _stated(result: FrameRegistration) -> str:
     """The error that a pose states of itself."""
     if result.pose is None or not math.isfinite(result.pose.expected_in_plane_error_mm):
         return ""
-    return f"; expected error {result.pose.expected_in_plane_error_mm:.1f} mm in the picture"
+    return f"\nexpected error {result.pose.expected_in_plane_error_mm:.1f} mm in the picture"
 
 
 def _outlined(result: FrameRegistration) -> NDArray[np.bool_]:

@@ -9,6 +9,8 @@ import pytest
 
 from VesselRegistrationLib.affine import RegionOfInterest, apply
 from VesselRegistrationLib.matching import AffineMatcher, MatchSettings
+from VesselRegistrationLib.pose.pose_model import PoseModel
+from VesselRegistrationLib.pose_registration import register_views
 from VesselRegistrationLib.projection import project_model, transform_points
 from VesselRegistrationLib.registration import (
     FrameRegistration,
@@ -17,7 +19,12 @@ from VesselRegistrationLib.registration import (
     automatic_roi,
     register_frame,
 )
-from VesselRegistrationLib.registration_pictures import frame_pictures, projection_picture, summary_sheet
+from VesselRegistrationLib.registration_pictures import (
+    frame_pictures,
+    projection_picture,
+    summary_figure,
+    summary_sheet,
+)
 from VesselRegistrationLib.simulation.cases import SimulatedCase, simulate_case
 from VesselRegistrationLib.xray_run import Origin, Sourced
 from VesselSegmentationLib.errors import InputError, MissingGeometryError
@@ -175,3 +182,16 @@ def test_the_projection_is_darker_where_the_ray_is_longer(case: SimulatedCase) -
 def test_the_summary_sheet_is_a_picture_for_registered_and_refused_frames(case: SimulatedCase) -> None:
     for result in (registered(case, case.poses[2]), registered(case, case.poses[2], np.zeros((256, 256), np.float32))):
         assert summary_sheet(result).startswith(b"\x89PNG")
+
+
+def test_the_titles_of_the_summary_sheet_stay_over_their_pictures(case: SimulatedCase) -> None:
+    model, start = PoseModel.of(case.model), case.poses[2]
+    by_pose = register_views(model, [(case.run(), 2)], lambda _: case.masks[2].astype(np.float32), start)[0]
+    assert by_pose.pose is not None
+    for result in (registered(case, start), by_pose):
+        figure = summary_figure(result)
+        figure.canvas.draw()
+        for axes in figure.axes:
+            title, picture = axes.title.get_window_extent(), axes.get_window_extent()
+            assert picture.x0 - 5 <= title.x0 < title.x1 <= picture.x1 + 5, axes.get_title()
+            assert not any(title.overlaps(other.get_window_extent()) for other in figure.axes), axes.get_title()
