@@ -47,7 +47,7 @@ FRAME_WEIGHT, DIFFERENCE_WEIGHT, DARKENED_WEIGHT, CONSTANT = 0.67, 0.67, 1.76, 1
 simulated patients that no evaluation uses, by Testing/Benchmarks/subtraction_weights.py."""
 LARGEST_LOGIT = 9.0
 MOST_AT_ONCE = 4
-"""Frames; each takes some 100 MB of memory while the network looks at it."""
+"""Frames; the network's maps of each of them take memory."""
 
 
 @runtime_checkable
@@ -139,9 +139,9 @@ class SubtractingSegmenter:
 def each_segmented(segment: Segment, frames: Sequence[Picture] | Picture) -> Iterator[NDArray[np.floating]]:
     """Probabilities of vessel of frames (F, rows, columns) of one run, in their order.
 
-    Several frames at once, each on its share of torch's threads: all threads for one frame after the other would wait
-    for each other, and for what the network is not asked for. The first one is looked at alone, since it makes ready
-    what all need.
+    Several frames at once, each on its share of torch's threads: with all threads on one frame they wait for each other
+    within the network, and all but one are idle beside it. The first frame is looked at alone, since what is made ready
+    when first used would be made several times at once.
     """
     yield from (segment(np.asarray(frame)) for frame in frames[:1])
     with _threads_shared() as at_once, ThreadPoolExecutor(at_once) as workers:

@@ -252,17 +252,24 @@ def test_a_pose_that_no_other_full_frame_has_was_found_by_chance(monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("explained", "apart_mm", "asked", "is_refused"),
-    [(0.9, 10, [], False), (0.2, 1, [90], False), (0.2, 10, [90], True)],
+    ("explained", "apart_mm", "lost", "asked", "is_refused"),
+    [(0.9, 10, 0, [], False), (0.2, 1, 0, [90], False), (0.2, 10, 0, [90], True), (0.2, 10, 90, [80], True)],
 )
 def test_a_hardly_trusted_pose_needs_another_frame_that_agrees(
-    monkeypatch: pytest.MonkeyPatch, explained: float, apart_mm: float, asked: list[int], is_refused: bool
+    monkeypatch: pytest.MonkeyPatch, explained: float, apart_mm: float, lost: int, asked: list[int], is_refused: bool
 ) -> None:
+    """`lost` is the vessel in a frame to which the pose cannot be followed."""
     one = from_one_view()
     quality = dataclasses.replace(one.quality, told=explained, explained=explained, covered=explained, lead=0.0)
     first = dataclasses.replace(one, status=Status.REGISTERED, quality=quality)
     assert (trust(quality, first.expected_in_plane_error_mm) >= cine.SURE_TRUST) == (not asked)
     searched: list[int] = []
+
+    def follow(model, views, last, near) -> PoseEstimate:
+        is_lost = views[0].probability.sum() == lost
+        status, reason = (Status.REFUSED, "it cannot tell") if is_lost else (Status.REGISTERED, "")
+        followed = None if is_lost else quality  # without a fit it is not searched anew
+        return dataclasses.replace(first, model_to_isocenter=last, status=status, reason=reason, quality=followed)
 
     def search(model, views, start, settings) -> PoseEstimate:
         searched.append(int(views[0].probability.sum()))
@@ -270,13 +277,14 @@ def test_a_hardly_trusted_pose_needs_another_frame_that_agrees(
         return dataclasses.replace(first, model_to_isocenter=pose)
 
     monkeypatch.setattr(cine, "estimate_pose", search)
-    monkeypatch.setattr(
-        cine, "improve_pose", lambda model, views, last, near: dataclasses.replace(first, model_to_isocenter=last)
-    )
-    found = follow_run(tree(), views_with([80, 100, 90]), np.eye(4), QUICK)
+    monkeypatch.setattr(cine, "improve_pose", follow)
+    amounts = [80, 100, 90]
+    found = follow_run(tree(), views_with(amounts), np.eye(4), QUICK)
     assert searched == [100, *asked]
-    assert {estimate.is_refused for estimate in found} == {is_refused}
-    assert all(("contradict each other" in estimate.reason) == is_refused for estimate in found)
+    followed = [estimate for estimate, amount in zip(found, amounts, strict=True) if amount != lost]
+    assert {estimate.is_refused for estimate in followed} == {is_refused}
+    assert all(("contradict each other" in estimate.reason) == is_refused for estimate in followed)
+    assert sum(estimate.reason == "it cannot tell" for estimate in found) == (lost > 0)
 
 
 def test_a_stop_while_a_run_is_followed_leaves_no_thread() -> None:

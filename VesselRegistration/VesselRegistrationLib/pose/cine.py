@@ -136,14 +136,16 @@ class _Run:
     ) -> str:
         """What another frame, solved by itself from the start, says against what was followed from one; empty: nothing.
 
-        It is asked only where the one pose is hardly trusted.
+        It is asked only where the one pose is hardly trusted, and only of frames to which that could be followed.
         """
         quality = found[first].quality
         if quality is None or trust(quality, found[first].expected_in_plane_error_mm) >= SURE_TRUST:
             return ""
-        for index in others[:MOST_ASKED]:
+        comparable = [index for index in others if not found[index].is_refused]
+        for index in comparable[:MOST_ASKED]:
             view = self.views[index]
             alone = estimate_pose(self.model, [view], start, self.options)
+            self.progress(len(found), len(self.views))
             if alone.is_refused:
                 continue
             followed, by_itself = pose_in_view(found[index], view), pose_in_view(alone, view)
